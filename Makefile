@@ -1,0 +1,73 @@
+# Everything a developer or a newcomer needs; `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes
+
+# The embedded default: one machine, development identity. Production sets its own environment.
+run check bench migrations: export PORTAL_DEBUG ?= true
+
+.PHONY: help setup setup-dev assets run test test-browser check format bench lock migrations clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
+
+setup: $(VENV)/run.stamp assets ## Create .venv from the lock file and fetch the assets
+
+setup-dev: $(VENV)/dev.stamp assets ## The same, with what tests and checks need
+
+$(BIN)/python:
+	@command -v git >/dev/null || { echo "git is missing. Install it, for example: apt install git"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing. Install Python 3.11 or newer, or say PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: Python 3.11 or newer is needed. Say PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing. Install it, for example: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements/run.txt | $(BIN)/python
+	$(INSTALL) -r requirements/run.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	$(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+assets: | $(BIN)/python ## Fetch Wikimedia's Codex styles, by a locked version and hash
+	@$(BIN)/python deploy/fetch_assets.py
+
+run: setup ## Set up, migrate and serve the portal
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@exec $(BIN)/python manage.py up
+
+test: setup-dev ## Run the tests
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
+
+check: setup-dev ## Format, lint, import contracts, types, migrations, API document, deployment
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml.new
+	@cmp docs/openapi.yaml docs/openapi.yaml.new || { echo "docs/openapi.yaml is out of date: mv docs/openapi.yaml.new docs/openapi.yaml"; exit 1; }
+	@rm docs/openapi.yaml.new
+	env -u PORTAL_DEBUG PORTAL_SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+		PORTAL_ALLOWED_HOSTS=portal.example.org $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+format: setup-dev ## Format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup-dev ## Measure; benchmarks/README.md holds the figures
+	$(BIN)/python -m benchmarks
+
+migrations: setup-dev ## Write the migrations that the models ask for
+	$(BIN)/python manage.py makemigrations
+
+UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+lock: ## Resolve the dependencies anew (needs uv)
+	$(UV_COMPILE) pyproject.toml -o requirements/run.txt
+	$(UV_COMPILE) pyproject.toml --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(UV_COMPILE) --group node -o requirements/node.txt
+
+clean: ## Remove what was set up; the state directory stays
+	rm -rf $(VENV) node_modules static/vendor

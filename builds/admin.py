@@ -1,0 +1,33 @@
+"""Builds for administrators: to look at, not to edit."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from builds.models import Build, Image
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """History is not edited by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Build)
+class BuildAdmin(ReadOnlyAdmin):
+    list_display = ["name", "status", "reason_code", "actor", "created_at"]
+    list_filter = ["status", "reason_code"]
+    search_fields = ["tool__name", "commit"]
+    list_select_related = ["tool", "actor"]
+
+
+@admin.register(Image)
+class ImageAdmin(ReadOnlyAdmin):
+    list_display = ["build", "digest", "size", "created_at"]
+    list_select_related = ["build__tool"]

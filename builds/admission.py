@@ -1,0 +1,83 @@
+"""Which queued build may start: first come, first served, within the limits."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from builds.models import Build
+from builds.states import Status
+
+# Any number will do, if it is always the same: the name of a PostgreSQL advisory lock.
+QUEUE_LOCK = 7_113_001
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Where a queued build stands, for its reader."""
+
+    position: int  # from 1
+    because: str
+
+
+def _lock_queue() -> None:
+    """Let one transaction at a time decide; SQLite's IMMEDIATE transactions do so by themselves."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [QUEUE_LOCK])
+
+
+def _running_by_tool() -> Counter[int]:
+    return Counter(Build.objects.running().order_by().values_list("tool_id", flat=True))
+
+
+def startable() -> list[int]:
+    """The ids of the queued builds that may start now, in the order of the queue."""
+    running = _running_by_tool()
+    room = settings.BUILDS_AT_ONCE - running.total()
+    chosen: list[int] = []
+    if room <= 0:
+        return chosen
+    queued = Build.objects.queued().filter(stop_as="").values_list("pk", "tool_id")
+    for pk, tool_id in queued.iterator():
+        if running[tool_id] < settings.BUILDS_AT_ONCE_PER_TOOL:
+            running[tool_id] += 1
+            chosen.append(pk)
+            if len(chosen) == room:
+                break
+    return chosen
+
+
+def admit(build: Build, *, now: datetime) -> bool:
+    """Move a queued build to running if it is its turn; the limits hold under any concurrency."""
+    with transaction.atomic():
+        _lock_queue()
+        return build.pk in startable() and build.move_to(Status.RUNNING, at=now, started_at=now)
+
+
+def waiting(build: Build) -> Waiting | None:
+    """Why a queued build does not run yet; None for any other build."""
+    if build.status != Status.QUEUED:
+        return None
+    ahead = Build.objects.queued().filter(pk__lt=build.pk).count()
+    running = _running_by_tool()
+    if running[build.tool_id] >= settings.BUILDS_AT_ONCE_PER_TOOL:
+        because = ngettext(
+            "another build of this tool is running and a tool may run %(limit)d at once",
+            "other builds of this tool are running and a tool may run %(limit)d at once",
+            settings.BUILDS_AT_ONCE_PER_TOOL,
+        ) % {"limit": settings.BUILDS_AT_ONCE_PER_TOOL}
+    elif running.total() >= settings.BUILDS_AT_ONCE:
+        because = _("%(running)d builds are running and the platform runs %(limit)d at once") % {
+            "running": running.total(),
+            "limit": settings.BUILDS_AT_ONCE,
+        }
+    elif ahead:
+        because = _("builds that were asked for earlier start first")
+    else:
+        because = _("it is about to start")
+    return Waiting(position=ahead + 1, because=because)

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Starts a process of an image: sets the environment that its buildpacks asked for, then becomes it.
+# It is called by the name of a process type, or as `launcher <command> [argument ...]`.
+set -u
+config=@LAYERS@/config
+
+read_file() { # a file's bytes into $content, with the newlines at its end
+    content=$(cat "$1" && printf x) && content=${content%x}
+}
+
+prepend_path() { # VARIABLE DIRECTORY
+    [ -d "$2" ] || return 0
+    local current=${!1-}
+    export "$1=$2${current:+:$current}"
+}
+
+apply_folder() { # the files NAME[.action] of a layer's env directory
+    local file base name action current delimiter
+    for file in "$1"/*; do
+        [ -f "$file" ] || continue
+        base=${file##*/} name=${base%%.*} action=
+        [ "$base" = "$name" ] || action=${base#*.}
+        read_file "$file"
+        current=${!name-} delimiter=
+        case $action in
+            '' | override) export "$name=$content" ;;
+            default) [ -n "$current" ] || export "$name=$content" ;;
+            append | prepend)
+                local value=$content
+                if [ -n "$current" ] && [ -f "$1/$name.delim" ]; then
+                    read_file "$1/$name.delim" && delimiter=$content
+                fi
+                [ -n "$current" ] || { export "$name=$value"; continue; }
+                if [ "$action" = append ]; then
+                    export "$name=$current$delimiter$value"
+                else
+                    export "$name=$value$delimiter$current"
+                fi
+                ;;
+        esac
+    done
+}
+
+type=${0##*/}
+command=() replaces_args=1 direct=1 directory=@WORKSPACE@ args=()
+. "$config/launcher.sh"
+if [ "$type" = launcher ]; then
+    [ "${1-}" != -- ] || shift
+    [ $# -gt 0 ] || { echo "launcher: no command was given" >&2; exit 82; }
+    command=("$@")
+else
+    choose_process "$type" || { echo "launcher: this image has no process $type" >&2; exit 82; }
+    if [ $# -gt 0 ]; then
+        [ "$replaces_args" = 1 ] && args=("$@") || args+=("$@")
+    fi
+    command+=(${args[@]+"${args[@]}"})
+fi
+for layer in ${layers[@]+"${layers[@]}"}; do
+    prepend_path PATH "$layer/bin"
+    prepend_path LD_LIBRARY_PATH "$layer/lib"
+done
+for layer in ${layers[@]+"${layers[@]}"}; do
+    apply_folder "$layer/env"
+    apply_folder "$layer/env.launch"
+    apply_folder "$layer/env.launch/$type"
+done
+unset CNB_LAYERS_DIR CNB_APP_DIR CNB_PROCESS_TYPE CNB_PLATFORM_API CNB_DEPRECATION_MODE
+cd "$directory" || exit 82
+if [ "$direct" != 1 ]; then
+    exec bash -c "${command[*]}"
+fi
+type -P "${command[0]}" >/dev/null || { echo "launcher: ${command[0]}: not found" >&2; exit 82; }
+exec "${command[@]}"

@@ -1,0 +1,327 @@
+"""Builds, the moves that they made, their images and their log chunks."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self, TypeVar
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from builds.engines.base import Order
+from builds.states import FINAL, MOVES, Status
+from portal.accounts.models import User
+from portal.tools.models import Tool
+
+SHA256_LENGTH = 71
+Row = TypeVar("Row", bound=models.Model)
+
+
+class AbstractMove(models.Model):
+    """One change of a status: append-only."""
+
+    from_status = models.CharField(max_length=16)
+    to_status = models.CharField(max_length=16)
+    at = models.DateTimeField()
+    # None means the platform itself.
+    actor = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reason_code = models.CharField(max_length=32, blank=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.from_status} -> {self.to_status}"
+
+
+class Movable(models.Model):
+    """Something whose status moves by a table, one mover at a time."""
+
+    MOVES: ClassVar[Mapping[str, frozenset[str]]]
+    moves: Any
+
+    status = models.CharField(max_length=16)
+    reason_code = models.CharField(max_length=32, blank=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+    def move_to(
+        self,
+        status: str,
+        *,
+        at: datetime,
+        by: User | None = None,
+        reason_code: str = "",
+        reason: str = "",
+        **changes: Any,  # noqa: ANN401 - other columns, set together with the status
+    ) -> bool:
+        """Move the row if its status is still what this object knows; False if another was first.
+
+        Writes the Move in the same transaction. Raises ValueError for a move that is not allowed.
+        """
+        if status not in self.MOVES.get(self.status, frozenset()):
+            raise ValueError(f"{self} cannot move from {self.status} to {status}")
+        changes |= {"status": str(status), "reason_code": str(reason_code), "reason": reason}
+        with transaction.atomic():
+            same = type(self)._base_manager.filter(pk=self.pk, status=self.status)
+            if not same.update(**changes):
+                return False
+            self.moves.create(
+                from_status=self.status,
+                to_status=str(status),
+                at=at,
+                actor=by,
+                reason_code=str(reason_code),
+                reason=reason,
+            )
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return True
+
+
+class WatchedQuerySet(models.QuerySet[Row]):
+    """Rows that somebody has to look at from time to time; see Watched."""
+
+    def overdue(self, now: datetime) -> Self:
+        """Those that should have been looked at: lost alarms, and what never started."""
+        return self.filter(next_look_at__lt=now).order_by("next_look_at")
+
+    def claim(self, pk: int, *, now: datetime, lease: timedelta) -> Row | None:
+        """The row, if a look is due and nobody else is looking; theirs until `lease` is over."""
+        if not self.filter(pk=pk, next_look_at__lte=now).update(next_look_at=now + lease):
+            return None
+        return self.select_related("tool").get(pk=pk)
+
+
+class Watched(models.Model):
+    """A row that is an order: reconcile looks at it until it is what it asks for."""
+
+    # None when there is nothing left to do.
+    next_look_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class BuildQuerySet(WatchedQuerySet["Build"]):
+    def under_way(self) -> Self:
+        return self.exclude(status__in=FINAL)
+
+    def running(self) -> Self:
+        return self.filter(status=Status.RUNNING)
+
+    def queued(self) -> Self:
+        return self.filter(status=Status.QUEUED).order_by("pk")
+
+
+class Build(Movable, Watched):
+    """An order to make an image of a repository, and what became of it."""
+
+    MOVES = MOVES
+
+    class Trigger(models.TextChoices):
+        PERSON = "person", _("by hand")
+        TOKEN = "token", _("by the API")
+
+    LABELS: ClassVar = {
+        Status.QUEUED: _("Queued"),
+        Status.RUNNING: _("Running"),
+        Status.SUCCEEDED: _("Succeeded"),
+        Status.FAILED: _("Failed"),
+        Status.CANCELLED: _("Cancelled"),
+        Status.TIMED_OUT: _("Timed out"),
+    }
+
+    tool = models.ForeignKey(Tool, on_delete=models.CASCADE, related_name="builds")
+    number = models.PositiveIntegerField()
+    source_url = models.CharField(max_length=500)
+    ref = models.CharField(max_length=255, blank=True)
+    subdirectory = models.CharField(max_length=255, blank=True)
+    # 40 hexadecimal digits once the ref is resolved; never changes after that.
+    commit = models.CharField(max_length=40, blank=True)
+    builder = models.CharField(max_length=100, blank=True)
+    actor = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    trigger = models.CharField(max_length=16, choices=Trigger, default=Trigger.PERSON)
+    deploy_when_built = models.BooleanField(default=False)
+    idempotency_key = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001
+
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    # As the engine told: [{"name", "started_at", "finished_at", "succeeded"}], times in ISO 8601.
+    steps = models.JSONField(default=list, blank=True)
+
+    # How a build that is to be stopped will end, once its processes are gone.
+    stop_as = models.CharField(max_length=16, blank=True)
+    stop_reason_code = models.CharField(max_length=32, blank=True)
+    stop_reason = models.TextField(blank=True)
+    stop_asked_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    # Bytes of the engine's raw output that were taken over; bytes of cleaned log that are stored.
+    log_source_offset = models.PositiveBigIntegerField(default=0)
+    log_size = models.PositiveBigIntegerField(default=0)
+    # The output taken over ends inside a line that was too long; its rest is to be dropped.
+    log_cut = models.BooleanField(default=False)
+    last_output_at = models.DateTimeField(null=True, blank=True)
+    # [[offset in the log, offset in the archive]]; empty until the log is archived.
+    log_index = models.JSONField(default=list, blank=True)
+
+    objects = BuildQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["tool", "number"], name="build_number_once"),
+            models.UniqueConstraint(
+                fields=["tool", "idempotency_key"], name="build_idempotency_key_once"
+            ),
+            models.UniqueConstraint(
+                fields=["tool", "source_url", "ref", "subdirectory"],
+                condition=Q(status__in=[Status.QUEUED, Status.RUNNING], stop_as=""),
+                name="build_under_way_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=[str(status) for status in Status]),
+                name="build_status_known",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tool", "-id"], name="build_latest"),
+            models.Index(
+                fields=["next_look_at"],
+                condition=Q(next_look_at__isnull=False),
+                name="build_next_look",
+            ),
+            models.Index(
+                fields=["status", "id"],
+                condition=Q(status__in=[Status.QUEUED, Status.RUNNING]),
+                name="build_under_way",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("build", args=[self.tool.name, self.number])
+
+    @property
+    def name(self) -> str:
+        return f"{self.tool.name}-{self.number}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def is_stopping(self) -> bool:
+        return bool(self.stop_as) and not self.is_final
+
+    @property
+    def label(self) -> str:
+        return str(_("Stopping") if self.is_stopping else self.LABELS[Status(self.status)])
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From the start of the work to its end; None before either."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return self.finished_at - self.started_at
+
+    @property
+    def image_or_none(self) -> "Image | None":
+        return getattr(self, "image", None)
+
+    def order(self, environment: Mapping[str, str]) -> Order:
+        return Order(
+            name=self.name,
+            tool=self.tool.name,
+            tool_id=self.tool_id,
+            source_url=self.source_url,
+            ref=self.ref,
+            subdirectory=self.subdirectory,
+            commit=self.commit,
+            builder=self.builder,
+            environment=environment,
+        )
+
+    def ask_to_stop(
+        self, status: Status, *, reason_code: str, reason: str, at: datetime, by: User | None = None
+    ) -> bool:
+        """Have the build end as `status` once its processes are gone; False if it ends already."""
+        asked = Build.objects.under_way().filter(pk=self.pk, stop_as="")
+        changes = {
+            "stop_as": str(status),
+            "stop_reason_code": str(reason_code),
+            "stop_reason": reason,
+            "stop_asked_by": by,
+            "next_look_at": at,
+        }
+        if not asked.update(**changes):
+            return False
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return True
+
+
+class Move(AbstractMove):
+    build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="moves")
+
+
+class LogChunk(models.Model):
+    """Some complete lines of a build's log while it is not archived; see builds.logs."""
+
+    build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="chunks")
+    start = models.PositiveBigIntegerField()
+    end = models.PositiveBigIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["build", "start"], name="log_chunk_once"),
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="log_chunk_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.build_id}: {self.start}-{self.end}"
+
+
+class Image(models.Model):
+    """An image in the tool's store: what a webservice runs."""
+
+    tool = models.ForeignKey(Tool, on_delete=models.CASCADE, related_name="images")
+    build = models.OneToOneField(Build, on_delete=models.CASCADE, related_name="image")
+    digest = models.CharField(max_length=SHA256_LENGTH)
+    reference = models.CharField(max_length=500)
+    # Bytes, compressed.
+    size = models.PositiveBigIntegerField()
+    # {process type: [argument, ...]}
+    processes = models.JSONField(default=dict)
+    default_process = models.CharField(max_length=100, blank=True)
+    buildpacks = models.JSONField(default=list)
+    run_image = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+    # Set when the image was deleted from the store to make room; its row stays as history.
+    removed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["tool", "-id"], name="image_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.build} {self.digest[:19]}"
+
+    @property
+    def short_digest(self) -> str:
+        return self.digest.removeprefix("sha256:")[:12]

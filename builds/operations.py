@@ -1,0 +1,164 @@
+"""What people and programs may ask of builds; HTML and REST call these."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from builds.lifecycle.source import (
+    SourceRefused,
+    SourceRules,
+    check_ref,
+    check_source_url,
+    check_subdirectory,
+)
+from builds.models import Build
+from builds.states import FINAL, Reason, Status
+from builds.tasks import wake
+from portal.accounts.models import User
+from portal.tools.models import Tool
+from portal.tools.operations import record_event
+
+KEY_LENGTH = 100
+
+
+class BuildRefused(Exception):
+    """A sentence for the person who asked; `field` is the input that it is about, if any."""
+
+    def __init__(self, sentence: str, *, field: str = "") -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+class IdempotencyConflict(BuildRefused):
+    """The key was used before, for something else."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is to be built: a repository, a branch, tag or commit of it, and a directory in it."""
+
+    url: str
+    ref: str = ""
+    subdirectory: str = ""
+
+
+def source_rules() -> SourceRules:
+    return SourceRules(
+        allowed_hosts=tuple(settings.GIT_HOSTS),
+        trusted_prefixes=tuple(settings.GIT_TRUSTED_PREFIXES),
+    )
+
+
+def check_source(source: Source) -> Source:
+    """The source, tidied; raises BuildRefused with the field that is wrong."""
+    checks = {
+        "source_url": lambda: check_source_url(source.url.strip(), rules=source_rules()),
+        "ref": lambda: check_ref(source.ref.strip()),
+        "subdirectory": lambda: check_subdirectory(source.subdirectory.strip()),
+    }
+    checked = {}
+    for field, check in checks.items():
+        try:
+            checked[field] = check()
+        except SourceRefused as refusal:
+            raise BuildRefused(str(refusal), field=field) from refusal
+    return Source(checked["source_url"], checked["ref"], checked["subdirectory"])
+
+
+def start_build(
+    tool: Tool,
+    *,
+    by: User,
+    source: Source,
+    at: datetime,
+    deploy: bool = False,
+    trigger: str = Build.Trigger.PERSON,
+    key: str = "",
+) -> tuple[Build, bool]:
+    """A new build, or the one that is under way for the same source or was started with `key`.
+
+    The second value tells whether it is new. Raises BuildRefused.
+    """
+    if tool.status != Tool.Status.ACTIVE:
+        raise BuildRefused(_("This tool is not active, so it cannot be built."))
+    source = check_source(source)
+    try:
+        with transaction.atomic():
+            build = _same_order(tool, source, key) or _place_order(
+                tool, by=by, source=source, at=at, deploy=deploy, trigger=trigger, key=key
+            )
+    except IntegrityError:
+        # Another request placed the same order a moment ago, and the database let only one in.
+        build = _same_order(tool, source, key)
+        if build is None:
+            raise
+    if deploy and not build.deploy_when_built:
+        Build.objects.filter(pk=build.pk).update(deploy_when_built=True)
+        build.deploy_when_built = True
+    return build, build.created_at == at
+
+
+def _same_order(tool: Tool, source: Source, key: str) -> Build | None:
+    if key:
+        build = tool.builds.filter(idempotency_key=key).first()
+        if build and Source(build.source_url, build.ref, build.subdirectory) != source:
+            raise IdempotencyConflict(
+                _("This Idempotency-Key was used for another build. Use a new one for each order.")
+            )
+        if build:
+            return build
+    return (
+        tool.builds.under_way()
+        .filter(source_url=source.url, ref=source.ref, subdirectory=source.subdirectory, stop_as="")
+        .first()
+    )
+
+
+def _place_order(
+    tool: Tool, *, by: User, source: Source, at: datetime, deploy: bool, trigger: str, key: str
+) -> Build:
+    # Updating the counter first makes concurrent orders of one tool wait for each other.
+    Tool.objects.filter(pk=tool.pk).update(last_build_number=F("last_build_number") + 1)
+    tool.refresh_from_db(fields=["last_build_number"])
+    build = Build.objects.create(
+        tool=tool,
+        number=tool.last_build_number,
+        status=Status.QUEUED,
+        source_url=source.url,
+        ref=source.ref,
+        subdirectory=source.subdirectory,
+        actor=by,
+        trigger=trigger,
+        deploy_when_built=deploy,
+        idempotency_key=key[:KEY_LENGTH] or None,
+        created_at=at,
+        next_look_at=at,
+    )
+    record_event(tool, by=by, action="build.started", summary=build.name, at=at)
+    wake([build.pk])
+    return build
+
+
+def cancel_build(build: Build, *, by: User, at: datetime) -> None:
+    """Ask for the end of a build; it is cancelled once its processes are gone.
+
+    Asking again changes nothing. Raises BuildRefused when the build has ended.
+    """
+    asked = build.ask_to_stop(
+        Status.CANCELLED,
+        reason_code=Reason.CANCELLED,
+        reason=_("Cancelled by %(user)s.") % {"user": by},
+        at=at,
+        by=by,
+    )
+    if asked:
+        record_event(build.tool, by=by, action="build.cancel-asked", summary=build.name, at=at)
+        wake([build.pk])
+        return
+    build.refresh_from_db(fields=["status"])
+    if build.status in FINAL:
+        raise BuildRefused(_("This build has ended already; there is nothing to cancel."))

@@ -1,0 +1,222 @@
+"""One step towards what a build's row asks for, from whatever the engine shows.
+
+Each call looks once, makes at most one move and says when to look again. Calling it again at any
+time, from anywhere, is safe; nothing is remembered between calls but the rows.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from builds import logs
+from builds.admission import admit
+from builds.engines.base import BuildEngine, BuiltImage, Observation, Order, Phase, Step
+from builds.models import Build, Image
+from builds.states import Reason, Status
+from portal.tools.models import AuditEvent
+from portal.tools.operations import variables_for
+
+# How long until the next look: while lines come in, while nothing is heard, while it waits.
+LIVELY = timedelta(milliseconds=50)
+QUIET = timedelta(milliseconds=250)
+QUEUED = timedelta(seconds=2)
+# Output not older than this counts as lively.
+RECENT = timedelta(seconds=5)
+# Looks at one call, so that a flood of output is taken over quickly but the task stays short.
+READS_AT_ONCE = 8
+
+
+def reconcile(build: Build, *, engine: BuildEngine, now: datetime) -> timedelta | None:
+    """Take one step; the time until the next is due, or None when nothing is left to do.
+
+    Raises EngineError when the engine cannot be asked; looking again later is right then.
+    """
+    variables = variables_for(build.tool, phase="build")
+    order = build.order({each.name: each.value for each in variables})
+    secrets = [each.value for each in variables if each.is_secret]
+    if build.is_final:
+        return _clean_up(build, order, engine=engine)
+    if build.stop_as:
+        return _stop(build, order, secrets, engine=engine, now=now)
+    if build.status == Status.QUEUED:
+        return _start(build, order, engine=engine, now=now)
+    return _follow(build, order, secrets, engine=engine, now=now)
+
+
+def _start(build: Build, order: Order, *, engine: BuildEngine, now: datetime) -> timedelta | None:
+    if now - build.created_at > timedelta(seconds=settings.BUILD_QUEUED_LIMIT):
+        reason = _("It waited longer than %(seconds)d s for its turn. Start it again later.")
+        build.ask_to_stop(
+            Status.TIMED_OUT,
+            reason_code=Reason.QUEUE_TIMED_OUT,
+            reason=reason % {"seconds": settings.BUILD_QUEUED_LIMIT},
+            at=now,
+        )
+        return timedelta(0)
+    if not admit(build, now=now):
+        return QUEUED
+    engine.submit(order)
+    return LIVELY
+
+
+def _follow(
+    build: Build, order: Order, secrets: Sequence[str], *, engine: BuildEngine, now: datetime
+) -> timedelta | None:
+    seen = engine.observe(order)
+    if seen.phase is Phase.MISSING:
+        engine.submit(order)
+        return LIVELY
+    is_over = seen.phase is not Phase.RUNNING
+    has_more = _take_logs(build, order, secrets, engine=engine, now=now, is_last=is_over)
+    _note_progress(build, seen)
+    if has_more:
+        return timedelta(0)
+    if is_over:
+        return _finish(build, seen, now=now)
+    if _is_past_deadline(build, now):
+        return timedelta(0)
+    heard = build.last_output_at or build.started_at or now
+    return LIVELY if now - heard < RECENT else QUIET
+
+
+def _take_logs(
+    build: Build,
+    order: Order,
+    secrets: Sequence[str],
+    *,
+    engine: BuildEngine,
+    now: datetime,
+    is_last: bool,
+) -> bool:
+    """Take over new output; True when there is more than one look takes."""
+    for _number in range(READS_AT_ONCE):
+        raw = engine.logs(order, since=build.log_source_offset, limit=logs.READ_LIMIT)
+        is_rest = len(raw) < logs.READ_LIMIT
+        if not logs.append(build, raw, secrets=secrets, at=now, is_last=is_last and is_rest):
+            return False
+        if is_rest:
+            return False
+    return True
+
+
+def _note_progress(build: Build, seen: Observation) -> None:
+    changes: dict[str, object] = {}
+    steps = [_step_as_json(step) for step in seen.steps]
+    if steps != build.steps:
+        changes["steps"] = steps
+    if seen.commit and not build.commit:
+        changes["commit"] = seen.commit
+    if changes:
+        Build.objects.filter(pk=build.pk).update(**changes)
+        for name, value in changes.items():
+            setattr(build, name, value)
+
+
+def _step_as_json(step: Step) -> dict[str, object]:
+    return {
+        "name": step.name,
+        "started_at": step.started_at.isoformat(),
+        "finished_at": step.finished_at.isoformat() if step.finished_at else None,
+        "succeeded": step.succeeded,
+    }
+
+
+def _finish(build: Build, seen: Observation, *, now: datetime) -> timedelta:
+    if seen.phase is Phase.SUCCEEDED and seen.image:
+        _succeed(build, seen.image, now=now)
+    elif seen.phase is Phase.LOST:
+        reason = _(
+            "The build's process ended without a result: the machine restarted, or it was killed. "
+            "Nothing is wrong with your code; start the build again."
+        )
+        _move(build, Status.FAILED, now=now, reason_code=Reason.ENGINE_LOST, reason=reason)
+    else:
+        code = seen.reason_code or Reason.ENGINE_ERROR
+        status = Status.TIMED_OUT if code == Reason.TIMED_OUT else Status.FAILED
+        _move(build, status, now=now, reason_code=code, reason=seen.reason)
+    return timedelta(0)
+
+
+def _succeed(build: Build, made: BuiltImage, *, now: datetime) -> None:
+    with transaction.atomic():
+        if not _move(build, Status.SUCCEEDED, now=now):
+            return
+        Image.objects.create(
+            tool=build.tool,
+            build=build,
+            digest=made.digest,
+            reference=made.reference,
+            size=made.size,
+            processes={name: list(command) for name, command in made.processes.items()},
+            default_process=made.default_process,
+            buildpacks=list(made.buildpacks),
+            run_image=made.run_image,
+            created_at=now,
+        )
+
+
+def _is_past_deadline(build: Build, now: datetime) -> bool:
+    """Ask an overdue build to stop, with the reason; True if it is overdue."""
+    started = build.started_at or build.created_at
+    heard = build.last_output_at or started
+    if now - started > timedelta(seconds=settings.BUILD_RUNNING_LIMIT):
+        code, limit = Reason.TIMED_OUT, settings.BUILD_RUNNING_LIMIT
+        text = _("It ran longer than %(seconds)d s. See in the log what took so long.")
+    elif now - heard > timedelta(seconds=settings.BUILD_SILENT_LIMIT):
+        code, limit = Reason.SILENT, settings.BUILD_SILENT_LIMIT
+        text = _("It printed nothing for %(seconds)d s, so it was taken for stuck.")
+    else:
+        return False
+    build.ask_to_stop(Status.TIMED_OUT, reason_code=code, reason=text % {"seconds": limit}, at=now)
+    return True
+
+
+def _stop(
+    build: Build, order: Order, secrets: Sequence[str], *, engine: BuildEngine, now: datetime
+) -> timedelta:
+    """Keep the output, have the processes ended, and move only when they are gone."""
+    seen = engine.observe(order)
+    if seen.phase is Phase.MISSING:
+        _move(
+            build,
+            Status(build.stop_as),
+            now=now,
+            reason_code=build.stop_reason_code,
+            reason=build.stop_reason,
+        )
+        return timedelta(0)
+    _take_logs(build, order, secrets, engine=engine, now=now, is_last=True)
+    _note_progress(build, seen)
+    engine.remove(order)
+    return LIVELY
+
+
+def _move(
+    build: Build, status: Status, *, now: datetime, reason_code: str = "", reason: str = ""
+) -> bool:
+    """End the build, with a row in the tool's history."""
+    actor = build.stop_asked_by if status == Status.CANCELLED else None
+    with transaction.atomic():
+        moved = build.move_to(
+            status, at=now, by=actor, reason_code=reason_code, reason=reason, finished_at=now
+        )
+        if moved:
+            AuditEvent.objects.create(
+                tool=build.tool,
+                actor=actor,
+                action=f"build.{status}",
+                summary=f"{build.name}: {reason}" if reason else build.name,
+                at=now,
+            )
+    return moved
+
+
+def _clean_up(build: Build, order: Order, *, engine: BuildEngine) -> timedelta | None:
+    logs.archive(build)
+    if engine.observe(order).phase is Phase.MISSING:
+        return None
+    engine.remove(order)
+    return QUIET

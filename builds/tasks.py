@@ -1,0 +1,95 @@
+"""Alarm clocks: a task fetches a row, takes one step and sets the next alarm."""
+
+import logging
+from datetime import timedelta
+from functools import cache
+
+from celery import Task, shared_task
+from django.conf import settings
+from django.dispatch import Signal
+from django.utils import timezone
+
+from builds.admission import startable
+from builds.engines.base import EngineError
+from builds.engines.local import LocalEngine, LocalSettings
+from builds.lifecycle.work import Limits
+from builds.models import Build, Watched
+from builds.reconcile import reconcile
+
+log = logging.getLogger(__name__)
+# Sent once, by the process that saw a build end; rows hold the truth, a lost signal costs seconds.
+build_finished = Signal()
+
+# Nobody else looks at a build for as long as this, unless its look ends earlier.
+LEASE = timedelta(seconds=10)
+AFTER_ERROR = timedelta(seconds=2)
+# An alarm is taken for lost when it is late by this.
+LATE = timedelta(seconds=2)
+SWEPT_AT_ONCE = 500
+SWEEP_INTERVAL = timedelta(seconds=3)
+
+
+@cache
+def engine() -> LocalEngine:
+    """The installation's build engine."""
+    return LocalEngine(
+        LocalSettings(
+            state=settings.STATE,
+            operator=settings.BUILD_ENVIRONMENT,
+            allowed_hosts=tuple(settings.GIT_HOSTS),
+            trusted_prefixes=tuple(settings.GIT_TRUSTED_PREFIXES),
+            connect_ports=tuple(settings.CONNECT_PORTS),
+            limits=Limits(
+                memory_bytes=settings.BUILD_MEMORY_BYTES,
+                pids=settings.BUILD_PROCESSES,
+                disk_bytes=settings.BUILD_DISK_BYTES,
+                log_bytes=settings.BUILD_LOG_BYTES,
+            ),
+        )
+    )
+
+
+@shared_task
+def reconcile_build(*, build_id: int) -> None:
+    """Look at a build if a look is due, and set the alarm for the next look."""
+    now = timezone.now()
+    build = Build.objects.claim(build_id, now=now, lease=LEASE)
+    if build is None:
+        return
+    was_final = build.is_final
+    try:
+        pause = reconcile(build, engine=engine(), now=now)
+    except EngineError as error:
+        log.warning("build %s: %s", build, error)
+        pause = AFTER_ERROR
+    if build.is_final and not was_final:
+        log.info("build %s %s %s", build, build.status, build.reason_code)
+        build_finished.send(sender=Build, build=build)
+        wake(startable())
+    set_alarm(build, reconcile_build, pause, build_id=build_id)
+
+
+def set_alarm(row: Watched, task: Task, pause: timedelta | None, **ids: int) -> None:
+    """Note when the row is to be looked at next, and have the task called then.
+
+    A long pause needs no message: the sweep finds the row when its time has come.
+    """
+    due = None if pause is None else timezone.now() + pause
+    type(row)._base_manager.filter(pk=row.pk).update(next_look_at=due)
+    if pause is not None and pause < SWEEP_INTERVAL:
+        task.apply_async(kwargs=ids, countdown=pause.total_seconds() or None)
+
+
+def wake(build_ids: list[int]) -> None:
+    """Have these builds looked at now."""
+    Build.objects.filter(pk__in=build_ids).update(next_look_at=timezone.now())
+    for build_id in build_ids:
+        reconcile_build.delay_on_commit(build_id=build_id)
+
+
+@shared_task
+def sweep() -> None:
+    """Find the builds whose alarm was lost, and those that never started."""
+    overdue = Build.objects.overdue(timezone.now() - LATE).values_list("pk", flat=True)
+    for build_id in overdue[:SWEPT_AT_ONCE]:
+        reconcile_build.delay(build_id=build_id)

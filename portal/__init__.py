@@ -1,0 +1,1 @@
+"""The Django project, and the apps that are neither builds nor stories."""

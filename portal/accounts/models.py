@@ -1,0 +1,110 @@
+"""People and programs: users and the tokens that act for them."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+TOKEN_PREFIX = "cht_"
+VISIBLE_LENGTH = len(TOKEN_PREFIX) + 6
+# How exactly the last use of a token is known; each use would be a write otherwise.
+USE_PRECISION = timedelta(minutes=1)
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, username: str, **fields: Any) -> "User":  # noqa: ANN401
+        """A user that signs in through an identity provider, so without a password."""
+        user = self.model(username=username, **fields)
+        user.set_unusable_password()
+        user.save()
+        return user
+
+
+class User(AbstractBaseUser):
+    """Somebody who signed in. Wikimedia names may hold spaces and any script."""
+
+    username = models.CharField(_("name"), max_length=255, unique=True)
+    email = models.EmailField(blank=True)
+    is_active = models.BooleanField(default=True)
+    is_admin = models.BooleanField(default=False)
+    is_workgroup = models.BooleanField(default=False)
+    date_joined = models.DateTimeField(auto_now_add=True)
+
+    objects = UserManager()
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    def __str__(self) -> str:
+        return self.username
+
+    @property
+    def is_staff(self) -> bool:
+        return self.is_admin
+
+    def has_perm(self, permission: str, obj: object = None) -> bool:
+        return self.is_active and self.is_admin
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_admin
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def usable(self, now: datetime) -> "ApiTokenQuerySet":
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=now)
+        return self.filter(unexpired, user__is_active=True)
+
+
+class ApiToken(models.Model):
+    """Lets a program act for a user. Only a digest is stored, so it can be shown just once."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(_("name"), max_length=100)
+    # What people and secret scanners recognise it by.
+    prefix = models.CharField(max_length=16)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… ({self.name})"
+
+    def get_absolute_url(self) -> str:
+        return reverse("tokens")
+
+    @classmethod
+    def issue(
+        cls, user: User, *, name: str, at: datetime, expires_at: datetime | None = None
+    ) -> tuple["ApiToken", str]:
+        """A new token's row, and the token itself, which cannot be had again."""
+        value = TOKEN_PREFIX + secrets.token_urlsafe(30)
+        token = cls.objects.create(
+            user=user,
+            name=name,
+            prefix=value[:VISIBLE_LENGTH],
+            digest=cls.digest_of(value),
+            created_at=at,
+            expires_at=expires_at,
+        )
+        return token, value
+
+    @staticmethod
+    def digest_of(value: str) -> str:
+        return hashlib.sha256(value.encode()).hexdigest()
+
+    def note_use(self, now: datetime) -> None:
+        """Remember that it was used, at most once a minute."""
+        if self.last_used_at is None or now - self.last_used_at > USE_PRECISION:
+            ApiToken.objects.filter(pk=self.pk).update(last_used_at=now)

@@ -1,0 +1,11 @@
+"""Addresses of the account pages; signing in and out is django-allauth's."""
+
+from django.urls import include, path
+
+from portal.accounts import views
+
+urlpatterns = [
+    path("accounts/tokens/", views.tokens, name="tokens"),
+    path("accounts/tokens/<int:pk>/revoke/", views.token_revoke, name="token_revoke"),
+    path("accounts/", include("allauth.urls")),
+]

@@ -1,0 +1,41 @@
+"""Pages about the signed-in user's own account."""
+
+from datetime import timedelta
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from portal.accounts.forms import TokenForm
+from portal.accounts.models import ApiToken
+from portal.accounts.permissions import requires
+
+
+@never_cache
+@requires("member")
+@require_http_methods(["GET", "POST"])
+def tokens(request: HttpRequest) -> HttpResponse:
+    """List the user's tokens; a new one is shown in the answer that makes it, and never again."""
+    form = TokenForm(request.POST or None)
+    value = ""
+    if request.method == "POST" and form.is_valid():
+        now, days = timezone.now(), form.cleaned_data["days"]
+        expires_at = now + timedelta(days=days) if days else None
+        name = form.cleaned_data["name"]
+        _token, value = ApiToken.issue(request.user, name=name, at=now, expires_at=expires_at)
+        form = TokenForm()
+    context = {"form": form, "value": value, "tokens": request.user.api_tokens.all()}
+    return render(request, "accounts/tokens.html", context)
+
+
+@requires("member")
+@require_POST
+def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+    token = get_object_or_404(request.user.api_tokens, pk=pk)
+    token.delete()
+    messages.success(request, _("The token %(token)s works no longer.") % {"token": token})
+    return redirect("tokens")

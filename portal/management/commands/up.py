@@ -1,0 +1,121 @@
+"""Serve everything from one process tree: web, worker with beat, and the tools' proxy."""
+
+import asyncio
+import fcntl
+import shutil
+import socket
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import IO
+
+import httpx
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from portal import examples
+from portal.processes import Part, Tree
+from portal.webservices.engines.proxy import command as proxy_command
+
+HOST = "127.0.0.1"
+
+
+class Command(BaseCommand):
+    help = "Serve the portal: web, worker with beat, and the proxy that leads to the tools."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--workers", type=int, default=1, help="web processes")
+
+    def handle(self, *, workers: int, **_options: object) -> None:
+        settings.STATE.mkdir(mode=0o711, parents=True, exist_ok=True)
+        with _only_one(settings.STATE / "up.lock"):
+            for port, name in (
+                (settings.PORT, "PORTAL_PORT"),
+                (settings.TOOLS_PORT, "PORTAL_TOOLS_PORT"),
+            ):
+                _check_port(port, name)
+            _prepare()
+            asyncio.run(self._serve(workers))
+
+    async def _serve(self, workers: int) -> None:
+        tree = Tree([_web(workers), _worker(), _proxy()], write=self._line)
+        ready = asyncio.create_task(self._announce(tree))
+        await tree.run()
+        ready.cancel()
+
+    def _line(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+    async def _announce(self, tree: Tree) -> None:
+        """Say once that the portal answers, and how to go on."""
+        address = f"http://localhost:{settings.PORT}"
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+            while True:
+                try:
+                    answer = await client.get(f"http://{HOST}:{settings.PORT}/healthz")
+                    if answer.is_success:
+                        break
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.1)
+        self._line(f"ready: {address}/")
+        if settings.DEBUG:
+            tree.say(
+                "up", f"a first tool from an example: {address}/tools/register/?example=flask-hello"
+            )
+
+
+def _only_one(path: Path) -> IO[str]:
+    """A lock for as long as the file is open: two portals must not share a state directory."""
+    lock = path.open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise CommandError(
+            f"A portal runs with {path.parent} already. Stop it, or choose another PORTAL_STATE."
+        ) from error
+    return lock
+
+
+def _check_port(port: int, setting: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} is in use. Choose another: {setting}=<port> make run"
+            ) from error
+
+
+def _prepare() -> None:
+    for folder in ("messages", "control"):
+        (settings.BROKER / folder).mkdir(parents=True, exist_ok=True)
+    # Alarms of an earlier run are worth nothing: the sweep finds what is to be done.
+    for message in (settings.BROKER / "messages").iterdir():
+        message.unlink(missing_ok=True)
+    if settings.DEBUG and shutil.which("git"):
+        examples.make_repositories()
+
+
+def _web(workers: int) -> Part:
+    command = [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--host", HOST]
+    command += ["--port", str(settings.PORT), "--workers", str(workers), "--no-access-log"]
+    command += ["--timeout-graceful-shutdown", "3", "--log-level", "warning"]
+    return Part("web", command)
+
+
+def _worker() -> Part:
+    command = [sys.executable, "-m", "celery", "--app", "portal.celery", "worker", "--beat"]
+    command += ["--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING"]
+    command += ["--schedule", settings.CELERY_BEAT_SCHEDULE_FILENAME]
+    command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    return Part("worker", command)
+
+
+def _proxy() -> Part:
+    command, environment = proxy_command(
+        settings.STATE, listen=settings.TOOLS_LISTEN, domain=settings.TOOLS_DOMAIN
+    )
+    return Part("proxy", command, environment)

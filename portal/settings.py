@@ -1,0 +1,304 @@
+"""Settings: one file; what differs between installations comes from the environment."""
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# Everything that the embedded default writes is below this directory.
+STATE = Path(env.str("PORTAL_STATE", default=str(BASE_DIR / ".state"))).resolve()
+DEBUG = env.bool("PORTAL_DEBUG", default=False)
+PORT = env.int("PORTAL_PORT", default=8000)
+# Webservices answer at http://<tool>.<TOOLS_DOMAIN>:<TOOLS_PORT>/.
+TOOLS_PORT = env.int("PORTAL_TOOLS_PORT", default=PORT + 1)
+TOOLS_DOMAIN = env.str("PORTAL_TOOLS_DOMAIN", default="localhost")
+TOOLS_LISTEN = env.str("PORTAL_TOOLS_LISTEN", default=f"127.0.0.1:{TOOLS_PORT}")
+TOOLS_URL = env.str("PORTAL_TOOLS_URL", default=f"http://{{tool}}.{TOOLS_DOMAIN}:{TOOLS_PORT}/")
+
+
+def _development_key() -> str:
+    """A random key, made once for a state directory."""
+    path = STATE / "secret-key"
+    STATE.mkdir(mode=0o711, parents=True, exist_ok=True)
+    try:
+        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    except FileExistsError:
+        pass
+    return path.read_text()
+
+
+SECRET_KEY = env.str("PORTAL_SECRET_KEY", default="") or (
+    _development_key() if DEBUG else env.str("PORTAL_SECRET_KEY")
+)
+# Values of secret variables are encrypted with the first of these; the others still decrypt.
+ENCRYPTION_KEYS = env.list("PORTAL_ENCRYPTION_KEYS", default=[]) or [SECRET_KEY]
+ALLOWED_HOSTS = env.list(
+    "PORTAL_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else []
+)
+CSRF_TRUSTED_ORIGINS = env.list("PORTAL_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.admin",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "csp",
+    "portal",
+    "portal.accounts",
+    "portal.tools",
+    "builds",
+    "portal.webservices",
+]
+# The development identity signs anyone in as anyone: portal.accounts has a check that refuses it
+# where DEBUG is off.
+DEVELOPMENT_IDENTITY = env.bool("PORTAL_DEVELOPMENT_IDENTITY", default=DEBUG)
+if DEVELOPMENT_IDENTITY:
+    INSTALLED_APPS.append("allauth.socialaccount.providers.dummy")
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+ASGI_APPLICATION = "portal.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.debug",
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.accounts.context.identity",
+            ]
+        },
+    }
+]
+
+# --- database -------------------------------------------------------------------------------
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{STATE / 'db.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # IMMEDIATE takes the write lock at the start, so a transaction never fails half-way through
+    # because another one wrote first; WAL lets readers go on meanwhile.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=134217728;"
+            "PRAGMA cache_size=-16000; PRAGMA journal_size_limit=27103364;"
+        ),
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": env.cache("CACHE_URL", default=f"filecache://{STATE / 'cache-django'}")}
+
+# --- identity -------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_REDIRECT_URL = "/"
+LOGIN_URL = "/accounts/login/"
+SOCIALACCOUNT_ONLY = True
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_ADAPTER = "portal.accounts.adapter.SocialAccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SIGNUP_FIELDS: list[str] = []
+ACCOUNT_PRESERVE_USERNAME_CASING = True
+
+# --- pages ----------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("fr", "Français"), ("ar", "العربية")]
+LANGUAGES += [("he", "עברית"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = STATE / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "logs": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": STATE / "logs"},
+    },
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+
+# --- security -------------------------------------------------------------------------------
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ["/api/docs"],
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SAMESITE = "Lax"
+# Several portals may run on one machine, and cookies know no ports.
+SESSION_COOKIE_NAME = f"portal-session-{PORT}"
+CSRF_COOKIE_NAME = f"portal-csrf-{PORT}"
+if not DEBUG:
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_SSL_REDIRECT = env.bool("PORTAL_SSL_REDIRECT", default=True)
+    SECURE_HSTS_SECONDS = env.int("PORTAL_HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- work in the background -----------------------------------------------------------------
+BROKER = STATE / "broker"
+CELERY_BROKER_URL = env.str("PORTAL_BROKER_URL", default="filesystem://")
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {
+        "data_folder_in": BROKER / "messages",
+        "data_folder_out": BROKER / "messages",
+        "control_folder": BROKER / "control",
+        "polling_interval": 0.05,
+    }
+    if CELERY_BROKER_URL == "filesystem://"
+    else {}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(STATE / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "sweep-builds": {"task": "builds.tasks.sweep", "schedule": 3.0},
+    "sweep-webservices": {"task": "portal.webservices.tasks.sweep", "schedule": 3.0},
+    "clean-up": {"task": "builds.tasks.clean_up", "schedule": 600.0},
+}
+
+# --- builds ---------------------------------------------------------------------------------
+BUILDS_AT_ONCE = env.int("PORTAL_BUILDS_AT_ONCE", default=os.cpu_count() or 1)
+BUILDS_AT_ONCE_PER_TOOL = env.int("PORTAL_BUILDS_AT_ONCE_PER_TOOL", default=1)
+# Seconds.
+BUILD_QUEUED_LIMIT = env.int("PORTAL_BUILD_QUEUED_LIMIT", default=3600)
+BUILD_RUNNING_LIMIT = env.int("PORTAL_BUILD_RUNNING_LIMIT", default=1800)
+BUILD_SILENT_LIMIT = env.int("PORTAL_BUILD_SILENT_LIMIT", default=600)
+BUILD_MEMORY_BYTES = env.int("PORTAL_BUILD_MEMORY_BYTES", default=2 * 1024**3)
+BUILD_DISK_BYTES = env.int("PORTAL_BUILD_DISK_BYTES", default=4 * 1024**3)
+BUILD_LOG_BYTES = env.int("PORTAL_BUILD_LOG_BYTES", default=100 * 1024**2)
+BUILD_PROCESSES = env.int("PORTAL_BUILD_PROCESSES", default=512)
+# Succeeded builds whose images are kept besides those that a release needs, per tool.
+IMAGES_KEPT = env.int("PORTAL_IMAGES_KEPT", default=5)
+# Hosts that repositories may come from; empty means any public host.
+GIT_HOSTS = env.list("PORTAL_GIT_HOSTS", default=[])
+# Repositories below these URLs need not be public: the operator vouches for them.
+EXAMPLES_URL = f"http://127.0.0.1:{PORT}/examples/"
+GIT_TRUSTED_PREFIXES = env.list(
+    "PORTAL_GIT_TRUSTED_PREFIXES", default=[EXAMPLES_URL] if DEBUG else []
+)
+# TCP ports that builds and webservices may connect to.
+CONNECT_PORTS = env.list("PORTAL_CONNECT_PORTS", cast=int, default=[80, 443])
+# What builds get of the operator's environment: how to reach the outside, and package indexes.
+BUILD_ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if re.fullmatch(
+        r"(?i)(https?|no|all)_proxy|(PIP|UV|NPM_CONFIG)_(?!.*(?:AUTH|TOKEN|PASSWORD)).*"
+        r"|(SSL|CURL|REQUESTS|GIT_SSL|NODE_EXTRA)_\w*(CERT|CA)\w*",
+        name,
+    )
+}
+
+# --- webservices ----------------------------------------------------------------------------
+REPLICAS_AT_MOST = env.int("PORTAL_REPLICAS_AT_MOST", default=4)
+# Ports on loopback that replicas get: first and one past the last.
+REPLICA_PORTS = tuple(env.list("PORTAL_REPLICA_PORTS", cast=int, default=[20000, 24000]))
+# Seconds.
+WEBSERVICE_START_LIMIT = env.int("PORTAL_WEBSERVICE_START_LIMIT", default=60)
+WEBSERVICE_DRAIN_SECONDS = env.int("PORTAL_WEBSERVICE_DRAIN_SECONDS", default=5)
+WEBSERVICE_MEMORY_BYTES = env.int("PORTAL_WEBSERVICE_MEMORY_BYTES", default=512 * 1024**2)
+
+# --- REST -----------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "portal.accounts.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "portal.pagination.Cursor",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": [
+        "rest_framework.throttling.AnonRateThrottle",
+        "rest_framework.throttling.UserRateThrottle",
+    ],
+    "DEFAULT_THROTTLE_RATES": {
+        "anon": env.str("PORTAL_RATE_ANONYMOUS", default="600/min"),
+        "user": env.str("PORTAL_RATE_USER", default="3000/min"),
+    },
+    "EXCEPTION_HANDLER": "portal.problems.handle",
+    "PAGE_SIZE": 50,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Community hosting portal",
+    "DESCRIPTION": "Register tools, build their repositories, run them as webservices.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "portal.problems.document_problems",
+    ],
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("PORTAL_LOG_LEVEL", default="INFO")},
+}

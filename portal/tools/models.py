@@ -1,0 +1,178 @@
+"""Tools, the people who keep them, their variables, and what happened to them."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from portal.accounts.models import User
+from portal.tools.names import (
+    TOOL_NAME_LENGTH,
+    TOOL_NAME_RULE,
+    check_license,
+    check_repository,
+    check_tool_name,
+    check_variable_name,
+)
+from portal.tools.secrets import decrypt
+
+
+class ToolQuerySet(models.QuerySet["Tool"]):
+    """Permission is part of the query: a tool that somebody may not see is not there."""
+
+    def public(self) -> Self:
+        return self.exclude(status=Tool.Status.ARCHIVED)
+
+    def _with_role(self, user: object, *roles: str) -> Self:
+        if not isinstance(user, User) or not user.is_active:
+            return self.none()
+        if user.is_admin:
+            return self.all()
+        own = Membership.objects.filter(tool=OuterRef("pk"), user=user, role__in=roles)
+        return self.filter(Exists(own))
+
+    def maintained_by(self, user: object) -> Self:
+        return self._with_role(user, Membership.Role.MAINTAINER)
+
+    def visible_to(self, user: object) -> Self:
+        """Those whose builds and logs the user may see."""
+        return self._with_role(user, Membership.Role.MAINTAINER, Membership.Role.VIEWER)
+
+    def of_member(self, user: User) -> Self:
+        """Those that list the user by name, also for administrators."""
+        return self.filter(Exists(Membership.objects.filter(tool=OuterRef("pk"), user=user)))
+
+    def search(self, text: str) -> Self:
+        found = Q(name__icontains=text) | Q(title__icontains=text)
+        return self.filter(found | Q(description__icontains=text)) if text else self
+
+
+class Tool(models.Model):
+    """Something that a volunteer runs for the community."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("Active")
+        DISABLED = "disabled", _("Disabled")
+        ARCHIVED = "archived", _("Archived")
+
+    name = models.CharField(
+        _("name"),
+        max_length=TOOL_NAME_LENGTH,
+        unique=True,
+        validators=[check_tool_name],
+        help_text=TOOL_NAME_RULE,
+        error_messages={"unique": _("This name is taken. Choose another.")},
+    )
+    title = models.CharField(_("title"), max_length=120)
+    description = models.TextField(_("description"), blank=True, max_length=4000)
+    license = models.CharField(
+        _("licence"),
+        max_length=80,
+        blank=True,
+        validators=[check_license],
+        help_text=_("An SPDX identifier, such as GPL-3.0-or-later."),
+    )
+    repository = models.CharField(
+        _("repository"),
+        max_length=500,
+        blank=True,
+        validators=[check_repository],
+        help_text=_("Where its code is: an https Git address."),
+    )
+    keywords = models.JSONField(default=list, blank=True)
+    status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # Grows with each edit; the ETag of the REST API.
+    version = models.PositiveIntegerField(default=1)
+    last_build_number = models.PositiveIntegerField(default=0)
+    members = models.ManyToManyField(User, through="Membership", related_name="tools")
+
+    objects = ToolQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("tool", args=[self.name])
+
+    def can_edit(self, user: object) -> bool:
+        return Tool.objects.maintained_by(user).filter(pk=self.pk).exists()
+
+    def can_view(self, user: object) -> bool:
+        return Tool.objects.visible_to(user).filter(pk=self.pk).exists()
+
+
+class Membership(models.Model):
+    class Role(models.TextChoices):
+        MAINTAINER = "maintainer", _("Maintainer")
+        VIEWER = "viewer", _("Viewer")
+
+    tool = models.ForeignKey(Tool, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role, default=Role.MAINTAINER)
+
+    class Meta:
+        ordering = ["user__username"]
+        constraints = [models.UniqueConstraint(fields=["tool", "user"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.role})"
+
+
+class EnvVar(models.Model):
+    """A variable that a tool's builds or webservice get. Its value is encrypted at rest."""
+
+    tool = models.ForeignKey(Tool, on_delete=models.CASCADE, related_name="variables")
+    name = models.CharField(_("name"), max_length=100, validators=[check_variable_name])
+    encrypted = models.BinaryField()
+    # Never shown again, and redacted from logs.
+    is_secret = models.BooleanField(_("secret"), default=True)
+    for_build = models.BooleanField(_("for builds"), default=False)
+    for_run = models.BooleanField(_("for the webservice"), default=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["tool", "name"], name="variable_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def value(self) -> str:
+        return decrypt(self.encrypted)
+
+    @property
+    def shown_value(self) -> str:
+        return "••••••" if self.is_secret else self.value
+
+
+class AuditEvent(models.Model):
+    """Something that happened, and who did it: append-only."""
+
+    tool = models.ForeignKey(
+        Tool, null=True, blank=True, on_delete=models.CASCADE, related_name="events"
+    )
+    # None means the platform itself.
+    actor = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    action = models.CharField(max_length=60)
+    summary = models.TextField(blank=True)
+    before = models.JSONField(null=True, blank=True)
+    after = models.JSONField(null=True, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["tool", "-id"], name="event_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.summary}".strip()

@@ -1,0 +1,61 @@
+"""Which names tools, variables and licences may have, and the rules in words."""
+
+import re
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+# Names derived from it, such as `<tool>-r123-0`, have to fit into a DNS label of 63 characters.
+TOOL_NAME_LENGTH = 40
+TOOL_NAME = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
+TOOL_NAME_RULE = _(
+    "2 to 40 characters: small letters a–z, digits and single hyphens, beginning with a letter and "
+    "not ending with a hyphen. It becomes the tool's address and cannot be changed."
+)
+RESERVED = frozenset({
+    "accounts", "api", "admin", "autodiscover", "examples", "ftp", "healthz", "imap", "isatap",
+    "localhost", "mail", "name-check", "ns", "portal", "register", "smtp", "static", "status",
+    "tools", "webmail", "wpad", "www",
+})  # fmt: skip
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+# What the platform or a language's runtime reads by itself; a maintainer's value would break out.
+RESERVED_VARIABLE = re.compile(
+    r"(?:LD|CNB|GIT)_.*|PATH|HOME|PORT|BASH_ENV|ENV|IFS|SHELLOPTS|PYTHONHOME|PYTHONSTARTUP|NODE_OPTIONS"
+)
+VARIABLE_LENGTH = 32 * 1024
+# An SPDX licence expression: identifiers, AND, OR, WITH, brackets.
+LICENSE = re.compile(r"[A-Za-z0-9.+() -]+", re.ASCII)
+LICENSES = [
+    "GPL-3.0-or-later", "GPL-2.0-or-later", "AGPL-3.0-or-later", "LGPL-3.0-or-later", "MIT",
+    "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MPL-2.0", "ISC", "EUPL-1.2", "CC0-1.0",
+]  # fmt: skip
+
+
+def check_tool_name(name: str) -> None:
+    """Raises ValidationError with a sentence; says nothing about whether the name is taken."""
+    if not TOOL_NAME.fullmatch(name) or "--" in name or not 2 <= len(name) <= TOOL_NAME_LENGTH:
+        raise ValidationError(TOOL_NAME_RULE)
+    if name in RESERVED:
+        raise ValidationError(_("This name is reserved for the platform. Choose another."))
+
+
+def check_variable_name(name: str) -> None:
+    if not VARIABLE_NAME.fullmatch(name):
+        raise ValidationError(_("Use letters, digits and _, not beginning with a digit."))
+    if RESERVED_VARIABLE.fullmatch(name.upper()):
+        raise ValidationError(_("The platform sets this variable itself. Choose another name."))
+
+
+def check_license(text: str) -> None:
+    if text and not LICENSE.fullmatch(text):
+        raise ValidationError(_("Use an SPDX identifier, such as GPL-3.0-or-later."))
+
+
+def check_repository(url: str) -> None:
+    """Only its form: whether it may be built from is decided when a build is started."""
+    if not url:
+        return
+    if not re.fullmatch(r"https?://[^\s@\\]+", url):
+        raise ValidationError(
+            _("Use the https address of the repository, without a user name or password in it.")
+        )

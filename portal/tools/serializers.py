@@ -1,0 +1,50 @@
+"""Tools as the REST API shows and takes them."""
+
+from rest_framework import serializers
+
+from portal.tools.models import EnvVar, Membership, Tool
+
+
+class ToolSerializer(serializers.ModelSerializer):
+    url = serializers.CharField(source="get_absolute_url", read_only=True)
+
+    class Meta:
+        model = Tool
+        fields = [
+            "name", "title", "description", "license", "repository", "keywords", "status",
+            "created_at", "version", "url",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class ToolInputSerializer(serializers.Serializer):
+    """What can be edited; the rules are the model's."""
+
+    title = serializers.CharField(max_length=120)
+    description = serializers.CharField(max_length=4000, allow_blank=True, default="")
+    license = serializers.CharField(max_length=80, allow_blank=True, default="")
+    repository = serializers.CharField(max_length=500, allow_blank=True, default="")
+
+
+class NewToolSerializer(ToolInputSerializer):
+    name = serializers.CharField(max_length=40)
+
+
+class MemberSerializer(serializers.ModelSerializer):
+    username = serializers.CharField(source="user.username", max_length=255)
+
+    class Meta:
+        model = Membership
+        fields = ["username", "role"]
+
+
+class VariableSerializer(serializers.ModelSerializer):
+    """A secret's value is taken but never given."""
+
+    name = serializers.CharField(max_length=100)
+    value = serializers.CharField(allow_blank=True, trim_whitespace=False, write_only=True)
+    shown_value = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = EnvVar
+        fields = ["name", "value", "shown_value", "is_secret", "for_build", "for_run"]

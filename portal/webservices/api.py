@@ -1,0 +1,163 @@
+"""REST: webservices, their releases and output."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, status
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from builds.api import OFFSET, AnyType, PlainText
+from portal.problems import Conflict
+from portal.tools.api import maintained, visible
+from portal.webservices import operations
+from portal.webservices.models import Release, Webservice
+from portal.webservices.operations import DeployRefused
+from portal.webservices.releases import webservice_of
+from portal.webservices.serializers import (
+    ConfigureSerializer,
+    DeploySerializer,
+    ReleaseSerializer,
+    ScaleSerializer,
+    WebserviceSerializer,
+)
+from portal.webservices.views import log_page
+
+
+def _attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    try:
+        return operation(*args, at=timezone.now(), **kwargs)
+    except DeployRefused as refused:
+        raise Conflict(str(refused)) from refused
+
+
+def _answer(webservice: Webservice, code: int = status.HTTP_200_OK) -> Response:
+    webservice.refresh_from_db()
+    return Response(WebserviceSerializer(webservice).data, status=code)
+
+
+class WebserviceDetail(APIView):
+    required_role = "viewer"
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses=WebserviceSerializer)
+    def get(self, request: Request, name: str) -> Response:
+        return _answer(webservice_of(visible(request, name), at=timezone.now()))
+
+    @extend_schema(request=ConfigureSerializer, responses=WebserviceSerializer)
+    def patch(self, request: Request, name: str) -> Response:
+        tool = maintained(request, name)
+        change = ConfigureSerializer(data=request.data)
+        change.is_valid(raise_exception=True)
+        return _answer(
+            _attempt(operations.configure, tool, by=request.user, **change.validated_data)
+        )
+
+
+class Deploy(APIView):
+    """Start a new release of a build's image; it takes over when it is healthy."""
+
+    required_role = "maintainer"
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=DeploySerializer, responses={202: ReleaseSerializer})
+    def post(self, request: Request, name: str) -> Response:
+        tool = maintained(request, name)
+        asked = DeploySerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        images = tool.images.select_related("build", "tool")
+        image = get_object_or_404(images, build__number=asked.validated_data["build"])
+        process_type = asked.validated_data["process_type"]
+        release = _attempt(operations.deploy, image, by=request.user, process_type=process_type)
+        return Response(ReleaseSerializer(release).data, status=status.HTTP_202_ACCEPTED)
+
+
+class Restart(APIView):
+    """Start, or restart without a gap: a new release of the image that ran last."""
+
+    required_role = "maintainer"
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=None, responses={202: ReleaseSerializer})
+    def post(self, request: Request, name: str) -> Response:
+        webservice = webservice_of(maintained(request, name), at=timezone.now())
+        release = _attempt(operations.restart, webservice, by=request.user)
+        return Response(ReleaseSerializer(release).data, status=status.HTTP_202_ACCEPTED)
+
+
+class Stop(APIView):
+    required_role = "maintainer"
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=None, responses={202: WebserviceSerializer})
+    def post(self, request: Request, name: str) -> Response:
+        webservice = webservice_of(maintained(request, name), at=timezone.now())
+        _attempt(operations.stop, webservice, by=request.user)
+        return _answer(webservice, status.HTTP_202_ACCEPTED)
+
+
+class Scale(APIView):
+    """Run this many replicas."""
+
+    required_role = "maintainer"
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=ScaleSerializer, responses={202: WebserviceSerializer})
+    def post(self, request: Request, name: str) -> Response:
+        tool = maintained(request, name)
+        asked = ScaleSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        webservice = _attempt(operations.configure, tool, by=request.user, **asked.validated_data)
+        return _answer(webservice, status.HTTP_202_ACCEPTED)
+
+
+class ReleaseList(generics.ListAPIView):
+    required_role = "viewer"
+    permission_classes = [IsAuthenticated]
+    serializer_class = ReleaseSerializer
+
+    def get_queryset(self) -> QuerySet[Release]:
+        releases = Release.objects.select_related("image__build", "actor")
+        if getattr(self, "swagger_fake_view", False):
+            return releases.none()
+        return releases.filter(webservice__tool=visible(self.request, self.kwargs["name"]))
+
+
+class WebserviceLogs(APIView):
+    """The output of one replica as plain text: the end of it, or from `offset` on."""
+
+    required_role = "viewer"
+    permission_classes = [IsAuthenticated]
+    renderer_classes = [PlainText]
+    content_negotiation_class = AnyType
+
+    @extend_schema(
+        parameters=[
+            OFFSET,
+            OpenApiParameter("replica", int, description="The newest if none."),
+        ],
+        responses={(200, "text/plain"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, name: str) -> HttpResponse:
+        return log_page(request, name)
+
+
+urlpatterns = [
+    path("tools/<slug:name>/webservice/", WebserviceDetail.as_view(), name="api_webservice"),
+    path("tools/<slug:name>/webservice/deploy/", Deploy.as_view(), name="api_deploy"),
+    path("tools/<slug:name>/webservice/restart/", Restart.as_view(), name="api_restart"),
+    path("tools/<slug:name>/webservice/start/", Restart.as_view(), name="api_start"),
+    path("tools/<slug:name>/webservice/stop/", Stop.as_view(), name="api_stop"),
+    path("tools/<slug:name>/webservice/scale/", Scale.as_view(), name="api_scale"),
+    path("tools/<slug:name>/webservice/releases/", ReleaseList.as_view(), name="api_releases"),
+    path("tools/<slug:name>/webservice/logs/", WebserviceLogs.as_view(), name="api_output"),
+]

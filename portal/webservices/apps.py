@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class WebservicesConfig(AppConfig):
+    name = "portal.webservices"

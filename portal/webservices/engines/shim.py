@@ -1,0 +1,300 @@
+"""The keeper of one replica: `python -m portal.webservices.engines.shim DIRECTORY`.
+
+It starts the replica's process, starts it again when it ends, asks it for its health, and keeps its
+output. The portal may end and start again meanwhile: what there is to know stands in the directory.
+
+    spec.json    what to run, 0600
+    lock         held for as long as the keeper lives
+    state.json   how it stands, replaced by renaming
+    log, log.1   cleaned output, and the part before it; log.start is the offset at which log begins
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import IO, Any
+
+from builds.lifecycle.archive import BadArchive
+from builds.lifecycle.cgroups import Cgroup
+from builds.lifecycle.cleaning import Cleaner
+from builds.lifecycle.launch import PROCESSES
+from builds.lifecycle.layout import LAYERS, WORKSPACE
+from builds.lifecycle.oci import ImageStore
+from builds.lifecycle.sandbox import DEFAULT_PATH, HOME, Bind, Sandbox, uid_of
+from builds.lifecycle.unpack import unpack
+
+# Seconds.
+FIRST_PAUSE, LONGEST_PAUSE, STABLE = 1.0, 60.0, 30.0
+STOP_GRACE = 5.0
+PROBE_EAGER, PROBE_STEADY, PROBE_TIMEOUT = 0.2, 5.0, 2.0
+FAILURES_TO_UNHEALTHY = 3
+LOG_PART = 5 * 1024 * 1024
+PIDS = 256
+BODY_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a keeper has to know of its replica."""
+
+    name: str
+    tool_id: int
+    digest: str
+    process_type: str
+    port: int
+    host: str
+    health_check_path: str
+    environment: dict[str, str]
+    secrets: list[str]
+    images: str
+    releases: str
+    python_prefix: str
+    connect_ports: list[int]
+    memory_bytes: int
+
+
+@dataclass
+class State:
+    """How a replica stands; times in ISO 8601."""
+
+    pid: int = 0
+    phase: str = "starting"
+    started_at: str | None = None
+    restarts: int = 0
+    exit_code: int | None = None
+    probe: dict[str, Any] | None = None
+
+
+class RotatingLog:
+    """Output in two files at most; the offset of every byte stays what it was."""
+
+    def __init__(self, folder: Path, *, part: int = LOG_PART) -> None:
+        self._folder = folder
+        self._part = part
+        self._file = (folder / "log").open("ab", buffering=0)
+
+    def write(self, data: bytes) -> None:
+        if self._file.tell() >= self._part:
+            self._rotate()
+        self._file.write(data)
+
+    def _rotate(self) -> None:
+        end = start_of(self._folder) + self._file.tell()
+        self._file.close()
+        os.replace(self._folder / "log", self._folder / "log.1")
+        _replace(self._folder / "log.start", str(end))
+        self._file = (self._folder / "log").open("ab", buffering=0)
+
+
+def start_of(folder: Path) -> int:
+    """The offset of the first byte in the current part of the log."""
+    try:
+        return int((folder / "log.start").read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def _replace(path: Path, text: str) -> None:
+    new = path.with_name(path.name + ".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+@dataclass
+class Keeper:
+    folder: Path
+    spec: Spec
+    state: State = field(default_factory=State)
+
+    def __post_init__(self) -> None:
+        self._log = RotatingLog(self.folder)
+        self._stopping = threading.Event()
+        self._writing = threading.Lock()
+        self._failures = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._cgroup = Cgroup.make(
+            f"run-{self.spec.name}", memory_bytes=self.spec.memory_bytes, pids=PIDS
+        )
+
+    def run(self) -> None:
+        """Keep the replica running until SIGTERM."""
+        signal.signal(signal.SIGTERM, lambda *_: self._stopping.set())
+        self.state.pid = os.getpid()
+        self._save()
+        threading.Thread(target=self._probe_for_ever, daemon=True).start()
+        pause = FIRST_PAUSE
+        while not self._stopping.is_set():
+            began = monotonic()
+            self._run_once()
+            if monotonic() - began > STABLE:
+                pause = FIRST_PAUSE
+            self._stopping.wait(pause)
+            pause = min(LONGEST_PAUSE, pause * 2)
+        if self._cgroup:
+            self._cgroup.kill()
+
+    def _run_once(self) -> None:
+        try:
+            process = self._start()
+        except (OSError, BadArchive) as error:
+            self.say(f"It cannot be started: {error}")
+            self._note(restarts=self.state.restarts + 1, exit_code=126, phase="unhealthy")
+            return
+        self._note(started_at=datetime.now(UTC).isoformat())
+        reader = threading.Thread(target=self._read, args=[process], daemon=True)
+        reader.start()
+        code = self._wait(process)
+        reader.join(timeout=2)
+        if self._stopping.is_set():
+            return
+        had_oom = self._cgroup is not None and self._cgroup.had_oom()
+        limit = self.spec.memory_bytes // 1024**2
+        why = f": it needed more than {limit} MB of memory" if had_oom and code in (-9, 137) else ""
+        self.say(f"The process ended with exit code {code}{why}.")
+        self._note(restarts=self.state.restarts + 1, exit_code=code, phase=self._phase_after_end())
+
+    def _phase_after_end(self) -> str:
+        return "starting" if self.state.phase == "starting" else "unhealthy"
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        spec, uid = self.spec, uid_of(self.spec.tool_id)
+        store = ImageStore(Path(spec.images))
+        root = unpack(store, spec.digest, Path(spec.releases), owner=uid)
+        sandbox = Sandbox(
+            binds=[
+                Bind(root / LAYERS.lstrip("/"), LAYERS),
+                Bind(root / WORKSPACE.lstrip("/"), WORKSPACE),
+                Bind(root / "cnb", "/cnb"),
+            ],
+            cwd=WORKSPACE,
+            uid=uid,
+            network=True,
+            connect=tuple(spec.connect_ports),
+            bind=(spec.port,),
+            cgroup=self._cgroup,
+        )
+        env = {
+            "HOME": HOME,
+            "LANG": "C.UTF-8",
+            **spec.environment,
+            "PATH": f"{PROCESSES}:/cnb/lifecycle:{spec.python_prefix}/bin:{DEFAULT_PATH}",
+            "PORT": str(spec.port),
+        }
+        command = [f"{PROCESSES}/{spec.process_type}"]
+        self._process = sandbox.start(command, env, output=subprocess.PIPE)
+        return self._process
+
+    def _wait(self, process: "subprocess.Popen[bytes]") -> int:
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(timeout=0.2)
+            if self._stopping.is_set():
+                return self._stop(process)
+
+    def _stop(self, process: "subprocess.Popen[bytes]") -> int:
+        """Ask the programs in the sandbox to end; then end them."""
+        for pid in _descendants(process.pid):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=STOP_GRACE)
+        process.kill()
+        return process.wait()
+
+    def _read(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stdout
+        cleaner = Cleaner(self.spec.secrets)
+        while data := os.read(process.stdout.fileno(), 64 * 1024):
+            if lines := cleaner.feed(data):
+                self._write(lines)
+        self._write(cleaner.close())
+
+    def say(self, text: str) -> None:
+        self._write(f"[portal] {text}\n".encode())
+
+    def _write(self, data: bytes) -> None:
+        with self._writing:
+            self._log.write(data)
+
+    def _note(self, **changes: object) -> None:
+        for name, value in changes.items():
+            setattr(self.state, name, value)
+        self._save()
+
+    def _save(self) -> None:
+        _replace(self.folder / "state.json", json.dumps(asdict(self.state)))
+
+    def _probe_for_ever(self) -> None:
+        while not self._stopping.wait(
+            PROBE_STEADY if self.state.phase == "healthy" else PROBE_EAGER
+        ):
+            ok, answer = self._probe()
+            self._judge(ok)
+            self._note(probe={"at": datetime.now(UTC).isoformat(), "ok": ok, "answer": answer})
+
+    def _judge(self, ok: bool) -> None:
+        self._failures = 0 if ok else self._failures + 1
+        if ok:
+            self.state.phase = "healthy"
+        elif self.state.phase == "healthy" and self._failures >= FAILURES_TO_UNHEALTHY:
+            self.state.phase = "unhealthy"
+
+    def _probe(self) -> tuple[bool, str]:
+        """Whether it is healthy, and what it said, in words.
+
+        Any answer below 500 on "/" counts: an application may have nothing there. On a path that a
+        maintainer chose, only an answer below 400 does.
+        """
+        spec = self.spec
+        connection = http.client.HTTPConnection("127.0.0.1", spec.port, timeout=PROBE_TIMEOUT)
+        try:
+            connection.request(
+                "GET", spec.health_check_path, headers={"Host": spec.host, "User-Agent": "portal"}
+            )
+            answer = connection.getresponse()
+            limit = 500 if spec.health_check_path == "/" else 400
+            if answer.status < limit:
+                return True, f"HTTP {answer.status}"
+            body = answer.read(BODY_SHOWN).decode("utf-8", "replace")
+            return False, f"HTTP {answer.status} for {spec.health_check_path}: {body}"
+        except ConnectionRefusedError:
+            return False, (
+                f"nothing listens on port {spec.port}; the web process has to listen on $PORT"
+            )
+        except TimeoutError:
+            return False, f"no answer within {PROBE_TIMEOUT:g} s"
+        except (OSError, http.client.HTTPException) as error:
+            return False, f"no valid answer: {error or type(error).__name__}"
+        finally:
+            connection.close()
+
+
+def _descendants(pid: int) -> list[int]:
+    """The process's children and theirs, the process itself left out."""
+    found = []
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return found
+    for child in map(int, children):
+        found += [child, *_descendants(child)]
+    return found
+
+
+def main(folder: Path, lock: IO[bytes]) -> None:
+    spec = Spec(**json.loads((folder / "spec.json").read_text()))
+    with lock:
+        Keeper(folder, spec).run()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), os.fdopen(int(sys.argv[2]), "rb"))

@@ -1,0 +1,19 @@
+"""The form that configures a webservice."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from portal.webservices.models import Webservice
+
+
+class ConfigureForm(forms.ModelForm):
+    class Meta:
+        model = Webservice
+        fields = ["replicas", "health_check_path"]
+        labels = {"replicas": _("Replicas"), "health_check_path": _("Health check path")}
+        help_texts = {
+            "replicas": _("How many processes share the requests."),
+            "health_check_path": _(
+                "Answers below 400 count as healthy. Used from the next start on."
+            ),
+        }

@@ -1,0 +1,198 @@
+"""Webservices, their numbered releases, and the replicas that run."""
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+from django.conf import settings
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from builds.models import AbstractMove, Image, Movable, Watched, WatchedQuerySet
+from portal.accounts.models import User
+from portal.tools.models import Tool
+from portal.tools.operations import Variable
+from portal.webservices.engines.base import Phase, ReplicaOrder
+from portal.webservices.states import MOVES, RELEASE_MOVES, ReleaseStatus, Status
+
+
+class WebserviceQuerySet(WatchedQuerySet["Webservice"]):
+    def routes(self) -> dict[str, list[int]]:
+        """Which ports get the requests of which tool."""
+        return dict(self.order_by("pk").values_list("tool__name", "routed_ports"))
+
+
+class Webservice(Movable, Watched):
+    """What a tool wants to have running, and how that stands."""
+
+    MOVES = MOVES
+    LABELS: ClassVar = {
+        Status.STOPPED: _("Stopped"),
+        Status.STARTING: _("Starting"),
+        Status.RUNNING: _("Running"),
+        Status.DEGRADED: _("Unhealthy"),
+        Status.STOPPING: _("Stopping"),
+        Status.FAILED: _("Failed"),
+    }
+
+    tool = models.OneToOneField(Tool, on_delete=models.CASCADE, related_name="webservice")
+    is_wanted = models.BooleanField(default=False)
+    replicas = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1)])
+    health_check_path = models.CharField(
+        max_length=200,
+        default="/",
+        validators=[RegexValidator(r"\A/[!-~]*\Z", _("Begin with /; no spaces."))],
+    )
+    last_release_number = models.PositiveIntegerField(default=0)
+    # The ports that requests are led to, as decided by the last look.
+    routed_ports = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField()
+
+    objects = WebserviceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [
+            models.Index(
+                fields=["next_look_at"],
+                condition=Q(next_look_at__isnull=False),
+                name="webservice_next_look",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.tool.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("webservice", args=[self.tool.name])
+
+    @property
+    def url(self) -> str:
+        return settings.TOOLS_URL.format(tool=self.tool.name)
+
+    @property
+    def label(self) -> str:
+        return str(self.LABELS[Status(self.status)])
+
+    @property
+    def live(self) -> "Release | None":
+        return self.releases.filter(status=ReleaseStatus.LIVE).select_related("image").first()
+
+    @property
+    def starting(self) -> "Release | None":
+        return self.releases.filter(status=ReleaseStatus.STARTING).select_related("image").first()
+
+    @property
+    def failed(self) -> "Release | None":
+        """The newest release, if it failed."""
+        last = self.releases.select_related("image").first()
+        return last if last and last.status == ReleaseStatus.FAILED else None
+
+
+class WebserviceMove(AbstractMove):
+    webservice = models.ForeignKey(Webservice, on_delete=models.CASCADE, related_name="moves")
+
+
+class Release(Movable):
+    """An image that was to run, by whom and why; numbered within its webservice."""
+
+    MOVES = RELEASE_MOVES
+    LABELS: ClassVar = {
+        ReleaseStatus.STARTING: _("Starting"),
+        ReleaseStatus.LIVE: _("Live"),
+        ReleaseStatus.RETIRED: _("Retired"),
+        ReleaseStatus.FAILED: _("Failed"),
+    }
+
+    webservice = models.ForeignKey(Webservice, on_delete=models.CASCADE, related_name="releases")
+    number = models.PositiveIntegerField()
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="releases")
+    process_type = models.CharField(max_length=100)
+    # Why it was made: "deployed", "restarted", ...
+    note = models.CharField(max_length=200, blank=True)
+    actor = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    live_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    # The end of the output of a release that failed.
+    log_tail = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["webservice", "number"], name="release_number_once"),
+            models.UniqueConstraint(
+                fields=["webservice"], condition=Q(status="live"), name="release_live_once"
+            ),
+            models.UniqueConstraint(
+                fields=["webservice"], condition=Q(status="starting"), name="release_starting_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.webservice}-r{self.number}"
+
+    @property
+    def label(self) -> str:
+        return str(self.LABELS[ReleaseStatus(self.status)])
+
+
+class ReleaseMove(AbstractMove):
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="moves")
+
+
+class Replica(models.Model):
+    """One process of a release, as last seen. The row goes when the process is gone."""
+
+    LABELS: ClassVar = {
+        Phase.MISSING: _("Missing"),
+        Phase.STARTING: _("Starting"),
+        Phase.HEALTHY: _("Healthy"),
+        Phase.UNHEALTHY: _("Unhealthy"),
+        Phase.STOPPING: _("Stopping"),
+    }
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="replicas")
+    index = models.PositiveSmallIntegerField()
+    port = models.PositiveIntegerField(unique=True)
+    phase = models.CharField(max_length=16, default=Phase.MISSING)
+    started_at = models.DateTimeField(null=True, blank=True)
+    restarts = models.PositiveIntegerField(default=0)
+    exit_code = models.IntegerField(null=True, blank=True)
+    probe_at = models.DateTimeField(null=True, blank=True)
+    probe_ok = models.BooleanField(null=True)
+    probe_answer = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["release", "index"]
+        constraints = [
+            models.UniqueConstraint(fields=["release", "index"], name="replica_index_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.release}-{self.index}"
+
+    @property
+    def label(self) -> str:
+        return str(self.LABELS[Phase(self.phase)])
+
+    def order(self, variables: Iterable[Variable]) -> ReplicaOrder:
+        release = self.release
+        environment: Mapping[str, str] = {each.name: each.value for each in variables}
+        return ReplicaOrder(
+            name=str(self),
+            tool=release.webservice.tool.name,
+            tool_id=release.webservice.tool_id,
+            image_reference=release.image.reference,
+            image_digest=release.image.digest,
+            process_type=release.process_type,
+            port=self.port,
+            environment=environment,
+            secrets=tuple(each.value for each in variables if each.is_secret),
+            health_check_path=release.webservice.health_check_path,
+            memory_bytes=settings.WEBSERVICE_MEMORY_BYTES,
+        )

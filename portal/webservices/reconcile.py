@@ -1,0 +1,261 @@
+"""One step towards what a webservice's row asks for, from whatever the engine shows.
+
+A new release starts beside the old one. Once all its replicas are healthy the routes switch to it,
+and the old one ends after the requests under way had time to finish. A release that does not get
+healthy is taken away, and the old one goes on.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from portal.tools.operations import Variable, variables_for
+from portal.webservices.engines.base import Phase, ReplicaObservation, WebserviceEngine
+from portal.webservices.models import Release, Replica, Webservice
+from portal.webservices.ports import add_replica
+from portal.webservices.states import Reason, ReleaseStatus, Status
+
+# How long until the next look: while something changes, and while all is as it should be.
+CHANGING = timedelta(milliseconds=200)
+STEADY = timedelta(seconds=5)
+# A new release whose process ended this often is not waited for any longer.
+CRASHES_AT_MOST = 3
+LOG_TAIL = 16 * 1024
+
+
+def reconcile(
+    webservice: Webservice, *, engine: WebserviceEngine, now: datetime
+) -> timedelta | None:
+    """Take one step; the time until the next is due, or None when it is stopped and clean.
+
+    Raises EngineError when the engine cannot be asked; looking again later is right then.
+    """
+    variables = variables_for(webservice.tool, phase="run")
+    replicas = list(
+        Replica.objects.filter(release__webservice=webservice).select_related("release__image")
+    )
+    for replica in replicas:
+        replica.release.webservice = webservice
+        _note(replica, engine.observe(replica.order(variables)))
+    if not webservice.is_wanted:
+        _end_all(webservice, now)
+    starting, live = webservice.starting, webservice.live
+    is_changing = False
+    if starting:
+        is_changing = True
+        _judge(webservice, starting, live, replicas, variables, engine=engine, now=now)
+        starting, live = webservice.starting, webservice.live
+    for release in filter(None, (starting, live)):
+        is_changing |= _run(webservice, release, replicas, variables, engine=engine)
+    _lead_requests(webservice, live, replicas, engine=engine)
+    is_changing |= _remove_unwanted(
+        webservice, (starting, live), replicas, variables, engine=engine, now=now
+    )
+    _move(webservice, starting, live, replicas, now=now)
+    if is_changing:
+        return CHANGING
+    return STEADY if webservice.is_wanted and live else None
+
+
+def _note(replica: Replica, seen: ReplicaObservation) -> None:
+    changes = {
+        "phase": str(seen.phase),
+        "started_at": seen.started_at,
+        "restarts": seen.restarts,
+        "exit_code": seen.exit_code,
+    }
+    if seen.probe:
+        changes |= {
+            "probe_at": seen.probe.at,
+            "probe_ok": seen.probe.ok,
+            "probe_answer": seen.probe.answer,
+        }
+    if any(getattr(replica, name) != value for name, value in changes.items()):
+        Replica.objects.filter(pk=replica.pk).update(**changes)
+        for name, value in changes.items():
+            setattr(replica, name, value)
+
+
+def _end_all(webservice: Webservice, now: datetime) -> None:
+    for release in filter(None, (webservice.starting, webservice.live)):
+        release.move_to(ReleaseStatus.RETIRED, at=now, reason_code=Reason.STOPPED, ended_at=now)
+
+
+def _of(release: Release | None, replicas: Sequence[Replica]) -> list[Replica]:
+    return [each for each in replicas if release and each.release_id == release.pk]
+
+
+def _judge(
+    webservice: Webservice,
+    starting: Release,
+    live: Release | None,
+    replicas: Sequence[Replica],
+    variables: Sequence[Variable],
+    *,
+    engine: WebserviceEngine,
+    now: datetime,
+) -> None:
+    """Make the new release live when it is healthy; give it up when it will not get so."""
+    own = _of(starting, replicas)
+    wanted = own[: webservice.replicas]
+    if len(wanted) == webservice.replicas and all(r.phase == Phase.HEALTHY for r in wanted):
+        if live:
+            live.move_to(ReleaseStatus.RETIRED, at=now, reason_code=Reason.REPLACED, ended_at=now)
+        starting.move_to(ReleaseStatus.LIVE, at=now, live_at=now)
+        return
+    limit = settings.WEBSERVICE_START_LIMIT
+    crashed = next((each for each in own if each.restarts >= CRASHES_AT_MOST), None)
+    if crashed is None and now - starting.created_at <= timedelta(seconds=limit):
+        return
+    starting.log_tail = "".join(_tail(each, variables, engine=engine) for each in own[:1])
+    starting.move_to(
+        ReleaseStatus.FAILED,
+        at=now,
+        reason_code=Reason.CRASHED if crashed else Reason.NEVER_HEALTHY,
+        reason=_why(crashed, own, live),
+        ended_at=now,
+        log_tail=starting.log_tail,
+    )
+
+
+def _tail(replica: Replica, variables: Sequence[Variable], *, engine: WebserviceEngine) -> str:
+    data, _start = engine.logs(replica.order(variables), since=-LOG_TAIL, limit=LOG_TAIL)
+    return data.decode("utf-8", "replace")
+
+
+def _why(crashed: Replica | None, own: Sequence[Replica], live: Release | None) -> str:
+    if crashed:
+        parts = [
+            _("The process ended %(times)d times, the last time with exit code %(code)s.")
+            % {"times": crashed.restarts, "code": crashed.exit_code}
+        ]
+    else:
+        parts = [
+            _("It did not get healthy within %(seconds)d s.")
+            % {"seconds": settings.WEBSERVICE_START_LIMIT}
+        ]
+        answers = [each.probe_answer for each in own if each.probe_answer and not each.probe_ok]
+        parts += [
+            _("Its last health check said: %(answer)s.") % {"answer": answers[0].rstrip(".")}
+            for _each in answers[:1]
+        ]
+    parts.append(_("The end of its output is below."))
+    if live:
+        parts.append(_("Release %(number)d goes on serving.") % {"number": live.number})
+    return " ".join(parts)
+
+
+def _run(
+    webservice: Webservice,
+    release: Release,
+    replicas: list[Replica],
+    variables: Sequence[Variable],
+    *,
+    engine: WebserviceEngine,
+) -> bool:
+    """Have every wanted replica of a release run; True if one had to be started."""
+    own = {each.index: each for each in _of(release, replicas)}
+    has_started = False
+    for index in range(webservice.replicas):
+        replica = own.get(index)
+        if replica is None:
+            replica = add_replica(release, index)
+            replicas.append(replica)
+        if replica.phase == Phase.MISSING:
+            replica.release = release
+            release.webservice = webservice
+            engine.submit(replica.order(variables))
+            has_started = True
+    return has_started
+
+
+def _lead_requests(
+    webservice: Webservice,
+    live: Release | None,
+    replicas: Sequence[Replica],
+    *,
+    engine: WebserviceEngine,
+) -> None:
+    """Route to the healthy replicas of the live release; to all of them if none is healthy."""
+    wanted = [each for each in _of(live, replicas) if each.index < webservice.replicas]
+    healthy = [each for each in wanted if each.phase == Phase.HEALTHY]
+    ports = sorted(each.port for each in healthy or wanted)
+    if ports != webservice.routed_ports:
+        Webservice.objects.filter(pk=webservice.pk).update(routed_ports=ports)
+        webservice.routed_ports = ports
+        engine.route(Webservice.objects.routes())
+
+
+def _remove_unwanted(
+    webservice: Webservice,
+    wanted_releases: Sequence[Release | None],
+    replicas: Sequence[Replica],
+    variables: Sequence[Variable],
+    *,
+    engine: WebserviceEngine,
+    now: datetime,
+) -> bool:
+    """End replicas that nothing asks for, once requests under way had time; True if any is left."""
+    wanted = {each.pk for each in wanted_releases if each}
+    unwanted = [
+        each
+        for each in replicas
+        if each.release_id not in wanted or each.index >= webservice.replicas
+    ]
+    for replica in unwanted:
+        if replica.port in webservice.routed_ports or _is_draining(replica, now):
+            continue
+        engine.remove(replica.order(variables))
+        if engine.observe(replica.order(variables)).phase is Phase.MISSING:
+            replica.delete()
+    return bool(unwanted)
+
+
+def _is_draining(replica: Replica, now: datetime) -> bool:
+    release = replica.release
+    if release.reason_code != Reason.REPLACED or not release.live_at or not release.ended_at:
+        return False
+    return now < release.ended_at + timedelta(seconds=settings.WEBSERVICE_DRAIN_SECONDS)
+
+
+def _move(
+    webservice: Webservice,
+    starting: Release | None,
+    live: Release | None,
+    replicas: Sequence[Replica],
+    *,
+    now: datetime,
+) -> None:
+    status, code, reason = _status(webservice, starting, live, replicas)
+    if status != webservice.status:
+        webservice.move_to(status, at=now, reason_code=code, reason=reason)
+
+
+def _status(
+    webservice: Webservice,
+    starting: Release | None,
+    live: Release | None,
+    replicas: Sequence[Replica],
+) -> tuple[Status, str, str]:
+    if not webservice.is_wanted:
+        left = Replica.objects.filter(release__webservice=webservice).exists()
+        return (Status.STOPPING if left else Status.STOPPED), "", ""
+    if live:
+        ill = [each for each in _of(live, replicas) if each.phase != Phase.HEALTHY]
+        if not ill:
+            return Status.RUNNING, "", ""
+        answer = next((each.probe_answer for each in ill if each.probe_answer), "")
+        reason = _("%(ill)d of %(all)d replicas are not healthy. %(answer)s") % {
+            "ill": len(ill),
+            "all": webservice.replicas,
+            "answer": answer,
+        }
+        return Status.DEGRADED, Reason.UNHEALTHY, reason
+    if starting:
+        return Status.STARTING, "", ""
+    failed = webservice.failed
+    if failed:
+        return Status.FAILED, failed.reason_code, failed.reason
+    return Status.STARTING, "", ""

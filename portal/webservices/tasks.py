@@ -1,0 +1,94 @@
+"""Alarm clocks for webservices."""
+
+import logging
+from datetime import timedelta
+from functools import cache
+
+from celery import shared_task
+from django.conf import settings
+from django.dispatch import receiver
+from django.utils import timezone
+
+from builds.models import Build
+from builds.states import Status
+from builds.tasks import AFTER_ERROR, LATE, LEASE, SWEPT_AT_ONCE, build_finished, set_alarm
+from portal.webservices.engines.base import EngineError, WebserviceEngine
+from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngine
+from portal.webservices.models import Webservice
+from portal.webservices.ports import NoPortLeft
+from portal.webservices.reconcile import reconcile
+from portal.webservices.releases import builds_to_deploy, make_release
+
+log = logging.getLogger(__name__)
+# A build that succeeded longer ago is not deployed by the sweep any more.
+FORGOTTEN = timedelta(hours=1)
+
+
+@cache
+def engine() -> WebserviceEngine:
+    """The installation's webservice engine."""
+    return LocalWebserviceEngine(
+        LocalSettings(
+            state=settings.STATE,
+            domain=settings.TOOLS_DOMAIN,
+            listen=settings.TOOLS_LISTEN,
+            connect_ports=tuple(settings.CONNECT_PORTS),
+        )
+    )
+
+
+@shared_task
+def reconcile_webservice(*, webservice_id: int) -> None:
+    """Look at a webservice if a look is due, and set the alarm for the next look."""
+    now = timezone.now()
+    webservice = Webservice.objects.claim(webservice_id, now=now, lease=LEASE)
+    if webservice is None:
+        return
+    try:
+        pause: timedelta | None = reconcile(webservice, engine=engine(), now=now)
+    except (EngineError, NoPortLeft) as error:
+        log.warning("webservice %s: %s", webservice, error)
+        pause = AFTER_ERROR
+    set_alarm(webservice, reconcile_webservice, pause, webservice_id=webservice_id)
+
+
+@shared_task
+def sweep() -> None:
+    """Find the webservices whose time has come, heal the routes, deploy what should have been."""
+    overdue = Webservice.objects.overdue(timezone.now()).values_list("pk", flat=True)
+    for webservice_id in overdue[:SWEPT_AT_ONCE]:
+        reconcile_webservice.delay(webservice_id=webservice_id)
+    try:
+        engine().route(Webservice.objects.routes())
+    except EngineError as error:
+        log.warning("routes: %s", error)
+    now = timezone.now()
+    for build in builds_to_deploy(finished_after=now - FORGOTTEN, finished_before=now - LATE):
+        deploy_build(build)
+
+
+@receiver(build_finished)
+def deploy_when_built(sender: type[Build], build: Build, **_kwargs: object) -> None:
+    """Deploy a build whose maintainer asked for it; should this be lost, the sweep does it."""
+    build.refresh_from_db(fields=["deploy_when_built"])
+    if build.status == Status.SUCCEEDED and build.deploy_when_built:
+        deploy_build(build)
+
+
+def deploy_build(build: Build) -> None:
+    """Make a release of what the build made, unless its image cannot be run as it is."""
+    image = build.image
+    process_type = image.default_process
+    if not process_type:
+        log.info("build %s has no process to deploy", build)
+        return
+    release = make_release(
+        image, process_type=process_type, by=build.actor, note=f"build {build}", at=timezone.now()
+    )
+    wake(release.webservice)
+
+
+def wake(webservice: Webservice) -> None:
+    """Have the webservice looked at now."""
+    Webservice.objects.filter(pk=webservice.pk).update(next_look_at=timezone.now())
+    reconcile_webservice.delay_on_commit(webservice_id=webservice.pk)

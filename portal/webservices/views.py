@@ -1,0 +1,229 @@
+"""Pages about webservices."""
+
+from collections.abc import Collection, Hashable, Mapping
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from builds.live import Hub, Mark, stream, wanted_offset
+from portal.accounts.permissions import requires
+from portal.tools.models import Tool
+from portal.webservices import operations
+from portal.webservices.forms import ConfigureForm
+from portal.webservices.models import Release, Replica, Webservice
+from portal.webservices.operations import DeployRefused
+from portal.webservices.tasks import engine
+
+PAGE_SIZE = 20
+DEPLOYABLE = 10
+# Bytes of a replica's output that the plain text page shows.
+LOG_PAGE = 1024 * 1024
+
+
+class ReplicaFeed:
+    """What the hub polls: the output of the replicas that somebody watches."""
+
+    def marks(self, keys: Collection[Hashable]) -> Mapping[Hashable, Mark]:
+        replicas = Replica.objects.filter(pk__in=keys).select_related(
+            "release__image", "release__webservice__tool"
+        )
+        marks: dict[Hashable, Mark] = {each.pk: _mark(each) for each in replicas}
+        gone = Mark(size=0, state={"status": "missing", "label": ""}, is_final=True)
+        return {key: marks.get(key, gone) for key in keys}
+
+    def read(self, key: Hashable, *, offset: int, limit: int) -> tuple[int, bytes]:
+        replica = Replica.objects.select_related("release__image", "release__webservice__tool").get(
+            pk=key
+        )
+        data, start = engine().logs(replica.order([]), since=offset, limit=limit)
+        return start, data
+
+
+def _mark(replica: Replica) -> Mark:
+    data, start = engine().logs(replica.order([]), since=-1, limit=1)
+    webservice = replica.release.webservice
+    state = {
+        "status": webservice.status,
+        "label": webservice.label,
+        "replica": replica.phase,
+        "restarts": replica.restarts,
+        "release": replica.release.status,
+    }
+    return Mark(size=start + len(data), state=state, is_final=False)
+
+
+hub = Hub(ReplicaFeed())
+
+
+def _visible(request: HttpRequest, name: str) -> tuple[Tool, Webservice | None]:
+    tool = get_object_or_404(
+        Tool.objects.visible_to(request.user).select_related("webservice"), name=name
+    )
+    return tool, getattr(tool, "webservice", None)
+
+
+def _maintained(request: HttpRequest, name: str) -> Tool:
+    return get_object_or_404(
+        Tool.objects.maintained_by(request.user).select_related("webservice"), name=name
+    )
+
+
+@requires("viewer")
+@require_GET
+def webservice_detail(request: HttpRequest, name: str) -> HttpResponse:
+    tool, webservice = _visible(request, name)
+    releases = (
+        webservice.releases.select_related("image__build__tool", "actor")
+        if webservice
+        else Release.objects.none()
+    )
+    images = tool.images.filter(removed_at=None).exclude(default_process="")
+    page = Paginator(releases, PAGE_SIZE).get_page(request.GET.get("page"))
+    watched = _watched(webservice, request)
+    context = _status_context(request, tool, webservice) | {
+        "tab": "webservice",
+        "images": images.select_related("build__tool")[:DEPLOYABLE],
+        "releases": page,
+        "form": ConfigureForm(instance=webservice),
+        "watched": watched,
+        "log_url": f"{request.path}log/",
+        "events_url": f"{request.path}events/?replica={watched.pk}" if watched else "",
+    }
+    return render(request, "webservices/webservice_detail.html", context)
+
+
+@requires("viewer")
+@require_GET
+def webservice_status(request: HttpRequest, name: str) -> HttpResponse:
+    tool, webservice = _visible(request, name)
+    context = _status_context(request, tool, webservice)
+    return render(request, "webservices/_webservice_status.html", context)
+
+
+def _status_context(
+    request: HttpRequest, tool: Tool, webservice: Webservice | None
+) -> dict[str, Any]:
+    replicas = Replica.objects.filter(release__webservice=webservice).select_related("release")
+    return {
+        "tool": tool,
+        "webservice": webservice,
+        "live": webservice.live if webservice else None,
+        "starting": webservice.starting if webservice else None,
+        "failed": webservice.failed if webservice else None,
+        "replicas": replicas.order_by("-release", "index") if webservice else [],
+        "can_edit": tool.can_edit(request.user),
+    }
+
+
+def _watched(webservice: Webservice | None, request: HttpRequest) -> Replica | None:
+    """The replica whose output is shown: the asked one, or the newest."""
+    replicas = Replica.objects.filter(release__webservice=webservice)
+    asked = request.GET.get("replica", "")
+    if asked.isascii() and asked.isdigit():
+        return replicas.filter(pk=asked).select_related("release__image").first()
+    return replicas.select_related("release__image").order_by("-release", "index").first()
+
+
+@requires("maintainer")
+@require_POST
+def webservice_deploy(request: HttpRequest, name: str) -> HttpResponse:
+    tool = _maintained(request, name)
+    image = get_object_or_404(tool.images.select_related("build"), pk=_id(request, "image"))
+    image.tool = tool
+    try:
+        release = operations.deploy(
+            image,
+            by=request.user,
+            at=timezone.now(),
+            process_type=request.POST.get("process_type", ""),
+        )
+        text = _("Release %(number)d starts. The one before serves until it is healthy.")
+        messages.success(request, text % {"number": release.number})
+    except DeployRefused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("webservice", name)
+
+
+def _id(request: HttpRequest, field: str) -> int:
+    value = request.POST.get(field, "")
+    if not (value.isascii() and value.isdigit()):
+        raise Http404
+    return int(value)
+
+
+@requires("maintainer")
+@require_POST
+def webservice_restart(request: HttpRequest, name: str) -> HttpResponse:
+    """Start or restart: both are a new release of the image that ran last."""
+    webservice = get_object_or_404(Webservice, tool=_maintained(request, name))
+    try:
+        operations.restart(webservice, by=request.user, at=timezone.now())
+        messages.success(request, _("A new release of the same image starts."))
+    except DeployRefused as refusal:
+        messages.error(request, str(refusal))
+    return redirect(webservice)
+
+
+@requires("maintainer")
+@require_POST
+def webservice_stop(request: HttpRequest, name: str) -> HttpResponse:
+    webservice = get_object_or_404(Webservice, tool=_maintained(request, name))
+    operations.stop(webservice, by=request.user, at=timezone.now())
+    messages.success(request, _("The webservice is being stopped."))
+    return redirect(webservice)
+
+
+@requires("maintainer")
+@require_POST
+def webservice_configure(request: HttpRequest, name: str) -> HttpResponse:
+    tool = _maintained(request, name)
+    form = ConfigureForm(request.POST)
+    if form.is_valid():
+        try:
+            operations.configure(tool, by=request.user, at=timezone.now(), **form.cleaned_data)
+            messages.success(request, _("Saved."))
+        except DeployRefused as refusal:
+            messages.error(request, str(refusal))
+    else:
+        for errors in form.errors.values():
+            messages.error(request, " ".join(errors))
+    return redirect("webservice", name)
+
+
+@requires("viewer")
+async def webservice_events(request: HttpRequest, name: str) -> HttpResponseBase:
+    replica = await sync_to_async(_watched_or_404)(request, name)
+    return await stream(hub, replica.pk, offset=wanted_offset(request))
+
+
+@requires("viewer")
+@require_GET
+def webservice_log(request: HttpRequest, name: str) -> HttpResponse:
+    return log_page(request, name)
+
+
+def log_page(request: HttpRequest, name: str) -> HttpResponse:
+    """The output of one replica as plain text, from `?offset=` on; the end of it by default."""
+    replica = _watched_or_404(request, name)
+    since = wanted_offset(request) if "offset" in request.GET else -LOG_PAGE
+    data, start = engine().logs(replica.order([]), since=since, limit=LOG_PAGE)
+    response = HttpResponse(data, content_type="text/plain; charset=utf-8")
+    response.headers["Log-Offset"] = str(start)
+    if "download" in request.GET:
+        response.headers["Content-Disposition"] = f'attachment; filename="{replica}.log"'
+    return response
+
+
+def _watched_or_404(request: HttpRequest, name: str) -> Replica:
+    _tool, webservice = _visible(request, name)
+    replica = _watched(webservice, request) if webservice else None
+    if replica is None:
+        raise Http404(_("Nothing runs, so there is no output."))
+    return replica

@@ -1,7 +1,7 @@
 """Pages about builds."""
 
 import re
-from collections.abc import Collection, Hashable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Hashable, Iterator, Mapping
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
@@ -215,6 +215,12 @@ def build_log(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
     return log_response(request, build)
 
 
+async def _one_by_one(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The same for an ASGI server, which would otherwise collect all pieces first."""
+    while piece := await sync_to_async(next)(pieces, b""):
+        yield piece
+
+
 RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
@@ -226,7 +232,8 @@ def log_response(request: HttpRequest, build: Build) -> HttpResponseBase:
     end = min(int(asked[2]) + 1, size) if asked and asked[2] else size
     if asked and start >= end:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
-    parts: Iterator[bytes] = logs.read_all(build, offset=start, end=end)
+    pieces = logs.read_all(build, offset=start, end=end)
+    parts = _one_by_one(pieces) if hasattr(request, "scope") else pieces
     response = StreamingHttpResponse(parts, content_type="text/plain; charset=utf-8")
     response.headers["Content-Length"] = str(end - start)
     response.headers["Accept-Ranges"] = "bytes"

@@ -20,11 +20,8 @@ field() { # the first value of a field in a JSON text
 
 if [ -z "${PORTAL_TOKEN:-}" ]; then
     csrf=$(page "$portal/accounts/login/" | form_token)
-    address=$(page --data-urlencode "csrfmiddlewaretoken=$csrf" --output "$jar.page" \
-        --write-out '%{url_effective}' "$portal/accounts/dummy/login/")
-    csrf=$(form_token <"$jar.page")
-    rm -f "$jar.page"
-    page --data-urlencode "csrfmiddlewaretoken=$csrf" --data id=alice --output /dev/null "$address"
+    page --data-urlencode "csrfmiddlewaretoken=$csrf" --data username=alice --output /dev/null \
+        "$portal/accounts/development/"
     csrf=$(page "$portal/accounts/tokens/" | form_token)
     PORTAL_TOKEN=$(page --data-urlencode "csrfmiddlewaretoken=$csrf" --data 'name=first-deploy&days=30' \
         "$portal/accounts/tokens/" | grep -o 'cht_[A-Za-z0-9_-]\{40\}' | head -n 1)

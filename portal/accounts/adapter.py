@@ -17,14 +17,19 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def is_auto_signup_allowed(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return True
 
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """A development name that is known already, such as a token's owner, is the same user."""
+        is_development = sociallogin.account.provider == "dummy" and settings.DEVELOPMENT_IDENTITY
+        if not is_development or sociallogin.is_existing:
+            return
+        if user := User.objects.filter(username=sociallogin.user.username).first():
+            sociallogin.connect(request, user)
+
     def save_user(
         self, request: HttpRequest, sociallogin: SocialLogin, form: object = None
     ) -> User:
         if sociallogin.account.provider == "dummy" and settings.DEVELOPMENT_IDENTITY:
             user = sociallogin.user
-            user.username = sociallogin.account.uid
-            user.email = ""
             user.is_admin = user.username == DEVELOPMENT_ADMIN
             user.is_workgroup = user.username in (DEVELOPMENT_WORKGROUP, DEVELOPMENT_ADMIN)
-            sociallogin.email_addresses = []
         return super().save_user(request, sociallogin, form)

@@ -2,10 +2,20 @@
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+# Names that the development identity offers; see SocialAccountAdapter for their roles.
+DEVELOPMENT_PEOPLE = [
+    ("alice", _("keeps tools")),
+    ("bob", _("keeps other tools")),
+    ("wanda", _("is in the workgroup")),
+    ("ada", _("is an administrator")),
+]
 
 
 def identity(request: HttpRequest) -> dict[str, object]:
     return {
         "development_identity": settings.DEVELOPMENT_IDENTITY,
+        "development_people": DEVELOPMENT_PEOPLE,
         "languages": settings.LANGUAGES,
     }

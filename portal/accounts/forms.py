@@ -1,4 +1,4 @@
-"""The form that makes an API token."""
+"""Forms about accounts."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -11,3 +11,7 @@ class TokenForm(forms.Form):
         label=_("Name"), max_length=100, help_text=_("What it is for, such as “deploy script”.")
     )
     days = forms.TypedChoiceField(label=_("Valid for"), choices=DAYS, coerce=int, initial=90)
+
+
+class DevelopmentForm(forms.Form):
+    username = forms.CharField(max_length=255)

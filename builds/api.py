@@ -25,7 +25,7 @@ from builds.states import Status
 from builds.views import log_response
 from portal.accounts.models import ApiToken
 from portal.problems import refusal
-from portal.tools.api import maintained, visible
+from portal.tools.api import maintained, person, visible
 
 OFFSET = OpenApiParameter("offset", int, description="The byte to begin at.")
 
@@ -70,7 +70,7 @@ class BuildList(generics.GenericAPIView):
         try:
             build, _is_new = start_build(
                 tool,
-                by=request.user,
+                by=person(request),
                 source=source,
                 deploy=data["deploy"],
                 trigger=Build.Trigger.TOKEN if by_token else Build.Trigger.PERSON,
@@ -114,7 +114,7 @@ class BuildCancel(APIView):
             maintained(request, name).builds.select_related("tool"), number=number
         )
         try:
-            cancel_build(build, by=request.user, at=timezone.now())
+            cancel_build(build, by=person(request), at=timezone.now())
         except BuildRefused as refused:
             raise refusal(str(refused), field="") from refused
         return _accepted(build)
@@ -157,7 +157,7 @@ class BuildLogs(APIView):
         parameters=[OFFSET], responses={(200, "text/plain"): OpenApiTypes.STR, 206: None, 416: None}
     )
     def get(self, request: Request, name: str, number: int) -> HttpResponseBase:
-        return log_response(request, _build(request, name, number))
+        return log_response(request._request, _build(request, name, number))
 
 
 urlpatterns = [

@@ -7,7 +7,7 @@ The `id:` of an event is the byte offset after its lines, so a browser that reco
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Hashable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -37,10 +37,10 @@ class Mark:
 class Feed(Protocol):
     """Where a hub finds out. Called in a thread, never in the event loop."""
 
-    def marks(self, keys: Collection[Hashable]) -> Mapping[Hashable, Mark]:
+    def marks(self, keys: Collection[int]) -> Mapping[int, Mark]:
         """The marks of those keys that still exist."""
 
-    def read(self, key: Hashable, *, offset: int, limit: int) -> tuple[int, bytes]:
+    def read(self, key: int, *, offset: int, limit: int) -> tuple[int, bytes]:
         """Log bytes from `offset` on, or from the first later offset that is still there."""
 
 
@@ -62,13 +62,13 @@ class Hub:
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._watches: dict[Hashable, _Watch] = {}
-        self._reads: dict[tuple[Hashable, int], asyncio.Future[tuple[int, bytes]]] = {}
+        self._watches: dict[int, _Watch] = {}
+        self._reads: dict[tuple[int, int], asyncio.Future[tuple[int, bytes]]] = {}
         self._poller: asyncio.Task[None] | None = None
         # Threads of its own: those of a request would each keep a database connection open.
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="live")
 
-    async def follow(self, key: Hashable, *, offset: int) -> AsyncIterator[str]:
+    async def follow(self, key: int, *, offset: int) -> AsyncIterator[str]:
         """Events for one follower, from `offset` until the thing is final."""
         watch = await self._watch(key)
         if watch is None:
@@ -94,7 +94,7 @@ class Hub:
         finally:
             self._leave(key, watch)
 
-    async def _watch(self, key: Hashable) -> _Watch | None:
+    async def _watch(self, key: int) -> _Watch | None:
         if key not in self._watches:
             marks = await self._call(self._feed.marks, [key])
             if key not in marks:
@@ -106,7 +106,7 @@ class Hub:
             self._poller = asyncio.create_task(self._poll())
         return watch
 
-    def _leave(self, key: Hashable, watch: _Watch) -> None:
+    def _leave(self, key: int, watch: _Watch) -> None:
         watch.followers -= 1
         if not watch.followers:
             self._watches.pop(key, None)
@@ -124,7 +124,7 @@ class Hub:
                     self._watches[key].update(mark)
             await asyncio.sleep(POLL_INTERVAL)
 
-    async def _lines(self, key: Hashable, offset: int) -> tuple[int, bytes]:
+    async def _lines(self, key: int, offset: int) -> tuple[int, bytes]:
         """Complete lines from `offset` on; followers at the same place share one read."""
         read = self._reads.get((key, offset))
         if read is None:
@@ -168,7 +168,7 @@ def wanted_offset(request: HttpRequest) -> int:
     return 0
 
 
-async def stream(hub: Hub, key: Hashable, *, offset: int) -> StreamingHttpResponse:
+async def stream(hub: Hub, key: int, *, offset: int) -> StreamingHttpResponse:
     """The answer that carries a follower's events.
 
     Closes the request's database connections: a stream may stay open for hours.

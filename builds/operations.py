@@ -1,5 +1,6 @@
 """What people and programs may ask of builds; HTML and REST call these."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,7 +56,7 @@ def source_rules() -> SourceRules:
 
 def check_source(source: Source) -> Source:
     """The source, tidied; raises BuildRefused with the field that is wrong."""
-    checks = {
+    checks: dict[str, Callable[[], str]] = {
         "source_url": lambda: check_source_url(source.url.strip(), rules=source_rules()),
         "ref": lambda: check_ref(source.ref.strip()),
         "subdirectory": lambda: check_subdirectory(source.subdirectory.strip()),
@@ -93,9 +94,10 @@ def start_build(
             )
     except IntegrityError:
         # Another request placed the same order a moment ago, and the database let only one in.
-        build = _same_order(tool, source, key)
-        if build is None:
+        existing = _same_order(tool, source, key)
+        if existing is None:
             raise
+        build = existing
     if deploy and not build.deploy_when_built:
         Build.objects.filter(pk=build.pk).update(deploy_when_built=True)
         build.deploy_when_built = True

@@ -2,10 +2,11 @@
 
 import logging
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 
 from celery import Task, shared_task
 from django.conf import settings
+from django.db.transaction import on_commit
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -77,14 +78,14 @@ def set_alarm(row: Watched, task: Task, pause: timedelta | None, **ids: int) -> 
     due = None if pause is None else timezone.now() + pause
     type(row)._base_manager.filter(pk=row.pk).update(next_look_at=due)
     if pause is not None and pause < SWEEP_INTERVAL:
-        task.apply_async(kwargs=ids, countdown=pause.total_seconds() or None)
+        task.apply_async(kwargs=ids, countdown=pause.total_seconds())
 
 
 def wake(build_ids: list[int]) -> None:
     """Have these builds looked at now."""
     Build.objects.filter(pk__in=build_ids).update(next_look_at=timezone.now())
     for build_id in build_ids:
-        reconcile_build.delay_on_commit(build_id=build_id)
+        on_commit(partial(reconcile_build.delay, build_id=build_id))
 
 
 @shared_task

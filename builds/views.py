@@ -1,7 +1,7 @@
 """Pages about builds."""
 
 import re
-from collections.abc import AsyncIterator, Collection, Hashable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
@@ -22,7 +22,7 @@ from builds.live import Hub, Mark, stream, wanted_offset
 from builds.models import Build
 from builds.operations import BuildRefused, cancel_build, start_build
 from builds.states import Status
-from portal.accounts.permissions import requires
+from portal.accounts.permissions import MemberRequest, requires
 from portal.tools.models import Tool
 
 PAGE_SIZE = 25
@@ -33,13 +33,13 @@ COMPARED = 20
 class BuildFeed:
     """What the hub polls: sizes and states of the builds that somebody watches."""
 
-    def marks(self, keys: Collection[Hashable]) -> Mapping[Hashable, Mark]:
+    def marks(self, keys: Collection[int]) -> Mapping[int, Mark]:
         builds = Build.objects.filter(pk__in=keys).only(
             "status", "stop_as", "log_size", "steps", "commit", "tool"
         )
         return {build.pk: _mark(build) for build in builds}
 
-    def read(self, key: Hashable, *, offset: int, limit: int) -> tuple[int, bytes]:
+    def read(self, key: int, *, offset: int, limit: int) -> tuple[int, bytes]:
         return offset, logs.read(Build.objects.get(pk=key), offset=offset, limit=limit)
 
 
@@ -57,7 +57,7 @@ def _mark(build: Build) -> Mark:
 hub = Hub(BuildFeed())
 
 
-def visible_build(request: HttpRequest, name: str, number: int) -> tuple[Tool, Build]:
+def visible_build(request: MemberRequest, name: str, number: int) -> tuple[Tool, Build]:
     """The build, loaded through its tool, if this user may see it; else Http404."""
     tool = get_object_or_404(Tool.objects.visible_to(request.user), name=name)
     build = get_object_or_404(tool.builds.select_related("image", "actor"), number=number)
@@ -67,7 +67,7 @@ def visible_build(request: HttpRequest, name: str, number: int) -> tuple[Tool, B
 
 @requires("viewer")
 @require_GET
-def build_list(request: HttpRequest, name: str) -> HttpResponse:
+def build_list(request: MemberRequest, name: str) -> HttpResponse:
     tool = get_object_or_404(Tool.objects.visible_to(request.user), name=name)
     builds = Paginator(tool.builds.select_related("image", "actor", "tool"), PAGE_SIZE)
     context = {
@@ -81,7 +81,7 @@ def build_list(request: HttpRequest, name: str) -> HttpResponse:
 
 @requires("maintainer")
 @require_http_methods(["GET", "POST"])
-def build_start(request: HttpRequest, name: str) -> HttpResponse:
+def build_start(request: MemberRequest, name: str) -> HttpResponse:
     tool = get_object_or_404(Tool.objects.maintained_by(request.user), name=name)
     form = BuildForm(request.POST or None, initial=_last_source(tool))
     if request.method == "POST" and form.is_valid():
@@ -117,7 +117,7 @@ def _last_source(tool: Tool) -> dict[str, Any]:
 
 @requires("viewer")
 @require_GET
-def build_detail(request: HttpRequest, name: str, number: int) -> HttpResponse:
+def build_detail(request: MemberRequest, name: str, number: int) -> HttpResponse:
     tool, build = visible_build(request, name, number)
     context = _status_context(request, tool, build) | {
         "tab": "builds",
@@ -129,12 +129,12 @@ def build_detail(request: HttpRequest, name: str, number: int) -> HttpResponse:
 
 @requires("viewer")
 @require_GET
-def build_status(request: HttpRequest, name: str, number: int) -> HttpResponse:
+def build_status(request: MemberRequest, name: str, number: int) -> HttpResponse:
     tool, build = visible_build(request, name, number)
     return render(request, "builds/_build_status.html", _status_context(request, tool, build))
 
 
-def _status_context(request: HttpRequest, tool: Tool, build: Build) -> dict[str, Any]:
+def _status_context(request: MemberRequest, tool: Tool, build: Build) -> dict[str, Any]:
     can_edit = tool.can_edit(request.user)
     image = build.image_or_none
     return {
@@ -190,7 +190,7 @@ def _usual_durations(build: Build) -> dict[str, timedelta]:
 
 @requires("maintainer")
 @require_POST
-def build_cancel(request: HttpRequest, name: str, number: int) -> HttpResponse:
+def build_cancel(request: MemberRequest, name: str, number: int) -> HttpResponse:
     tool = get_object_or_404(Tool.objects.maintained_by(request.user), name=name)
     build = get_object_or_404(tool.builds, number=number)
     try:
@@ -202,14 +202,14 @@ def build_cancel(request: HttpRequest, name: str, number: int) -> HttpResponse:
 
 
 @requires("viewer")
-async def build_events(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
+async def build_events(request: MemberRequest, name: str, number: int) -> HttpResponseBase:
     _tool, build = await sync_to_async(visible_build)(request, name, number)
     return await stream(hub, build.pk, offset=wanted_offset(request))
 
 
 @requires("viewer")
 @require_GET
-def build_log(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
+def build_log(request: MemberRequest, name: str, number: int) -> HttpResponseBase:
     """The log as plain text; `?offset=` or a `Range` header starts in the middle."""
     _tool, build = visible_build(request, name, number)
     return log_response(request, build)
@@ -217,8 +217,12 @@ def build_log(request: HttpRequest, name: str, number: int) -> HttpResponseBase:
 
 async def _one_by_one(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The same for an ASGI server, which would otherwise collect all pieces first."""
-    while piece := await sync_to_async(next)(pieces, b""):
+    while piece := await sync_to_async(_next)(pieces):
         yield piece
+
+
+def _next(pieces: Iterator[bytes]) -> bytes:
+    return next(pieces, b"")
 
 
 RANGE = re.compile(r"bytes=(\d+)-(\d*)")

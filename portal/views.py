@@ -69,12 +69,14 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     page = _found(request)
     context = {
         "my_tools": rows_of(mine),
-        "tools": rows_of(page.object_list),
+        "tools": rows_of(list(page.object_list)),
         "page": page,
         "query": request.GET.get("q", ""),
         "filters": {"running": "running" in request.GET, "mine": "mine" in request.GET},
     }
-    template = "portal/_tool_rows.html" if request.htmx else "portal/dashboard.html"
+    template = (
+        "portal/_tool_rows.html" if "HX-Request" in request.headers else "portal/dashboard.html"
+    )
     return render(request, template, context)
 
 

@@ -37,7 +37,7 @@ class Restored:
 
 def fingerprint(folder: Path) -> Fingerprint:
     """What tells whether a tree was touched; a change time cannot be set back by its owner."""
-    seen = {}
+    seen: Fingerprint = {}
     for root, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = os.path.join(root, name)
@@ -53,8 +53,8 @@ def fingerprint(folder: Path) -> Fingerprint:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a tree as it is, links unfollowed, sharing blocks where the file system can."""
-    argv = ["cp", "--archive", "--reflink=auto", "--no-target-directory", "--", source, target]
-    subprocess.run(argv, check=True, timeout=COPY_TIMEOUT, capture_output=True)
+    argv = ["cp", "--archive", "--reflink=auto", "--no-target-directory", "--"]
+    subprocess.run([*argv, source, target], check=True, timeout=COPY_TIMEOUT, capture_output=True)
 
 
 def previous_layers(image: StoredImage | None, buildpack: str) -> Mapping[str, Mapping[str, Any]]:
@@ -62,8 +62,10 @@ def previous_layers(image: StoredImage | None, buildpack: str) -> Mapping[str, M
     if image is None:
         return {}
     label = json.loads(image.labels.get(METADATA_LABEL, "{}"))
-    found = (each for each in label.get("buildpacks", []) if each["key"] == buildpack)
-    return next(found, {}).get("layers", {})
+    for each in label.get("buildpacks", []):
+        if each["key"] == buildpack:
+            return each.get("layers", {})
+    return {}
 
 
 class Cache:

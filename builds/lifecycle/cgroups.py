@@ -27,7 +27,7 @@ class Cgroup:
         wanted = {"memory": memory_bytes, "pids": pids}
         try:
             if is_unified:
-                folders = (ROOT / PARENT / name,)
+                folders: tuple[Path, ...] = (ROOT / PARENT / name,)
                 folders[0].parent.mkdir(exist_ok=True)
                 _write(ROOT / "cgroup.subtree_control", "+memory +pids")
                 _write(ROOT / PARENT / "cgroup.subtree_control", "+memory +pids")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from isal import igzip
 
@@ -62,7 +62,7 @@ class StoredImage:
 class _Hashing:
     """A file that remembers the digest and the number of the bytes written to it."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: Any) -> None:  # noqa: ANN401
         self._file = file
         self._hash = hashlib.sha256()
         self.size = 0
@@ -70,7 +70,7 @@ class _Hashing:
     def write(self, data: bytes) -> int:
         self._hash.update(data)
         self.size += len(data)
-        return self._file.write(data)
+        return int(self._file.write(data))
 
     def flush(self) -> None:
         self._file.flush()
@@ -111,7 +111,7 @@ class ImageStore:
         self._make()
         with tempfile.NamedTemporaryFile(dir=self._blobs, prefix="new-", delete=False) as file:
             outer = _Hashing(file)
-            with igzip.GzipFile("", "wb", COMPRESSION_LEVEL, outer, mtime=0) as packed:
+            with igzip.GzipFile("", "wb", COMPRESSION_LEVEL, outer, mtime=0) as packed:  # type: ignore[no-untyped-call]
                 inner = _Hashing(packed)
                 write(inner)
         blob = Descriptor(LAYER, outer.digest, outer.size)

@@ -29,7 +29,7 @@ def unpack(store: ImageStore, digest: str, folder: Path, *, owner: int | None = 
             staging.mkdir(mode=0o755)
             unpacker = Unpacker(staging, owner=owner)
             for layer in store.read(digest).layers:
-                with igzip.open(store.path_of(layer.blob.digest), "rb") as tar:
+                with igzip.open(store.path_of(layer.blob.digest), "rb") as tar:  # type: ignore[no-untyped-call]
                     unpacker.unpack(tar)
             os.rename(staging, root)
     return root

@@ -21,6 +21,15 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
+from portal.accounts.models import User
+
+
+class MemberRequest(HttpRequest):
+    """A request of somebody who is signed in, as `requires` made sure."""
+
+    user: User
+
+
 ROLES = ("public", "member", "viewer", "maintainer", "admin")
 View = TypeVar("View", bound=Callable[..., Any])
 

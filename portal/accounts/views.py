@@ -9,7 +9,7 @@ from allauth.socialaccount.helpers import complete_social_login
 from allauth.socialaccount.models import SocialLogin
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,18 +18,18 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.accounts.forms import DevelopmentForm, TokenForm
 from portal.accounts.models import ApiToken
-from portal.accounts.permissions import requires
+from portal.accounts.permissions import MemberRequest, requires
 
 
 @requires("public")
 @require_POST
-def development_sign_in(request: HttpRequest) -> HttpResponse:
+def development_sign_in(request: MemberRequest) -> HttpResponse:
     """Sign in as anyone, through allauth's provider for development; 404 without DEBUG."""
     if not settings.DEVELOPMENT_IDENTITY:
         raise Http404
     form = DevelopmentForm(request.POST)
     if not form.is_valid():
-        messages.error(request, " ".join(form.errors["username"]))
+        messages.error(request, str(form.errors["username"][0]))
         return redirect("account_login")
     name = form.cleaned_data["username"]
     # The provider wants a number; the same name has to give the same one.
@@ -43,7 +43,7 @@ def development_sign_in(request: HttpRequest) -> HttpResponse:
 @never_cache
 @requires("member")
 @require_http_methods(["GET", "POST"])
-def tokens(request: HttpRequest) -> HttpResponse:
+def tokens(request: MemberRequest) -> HttpResponse:
     """List the user's tokens; a new one is shown in the answer that makes it, and never again."""
     form = TokenForm(request.POST or None)
     value = ""
@@ -59,7 +59,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 @requires("member")
 @require_POST
-def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
+def token_revoke(request: MemberRequest, pk: int) -> HttpResponse:
     token = get_object_or_404(request.user.api_tokens, pk=pk)
     token.delete()
     messages.success(request, _("The token %(token)s works no longer.") % {"token": token})

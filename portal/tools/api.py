@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from portal.accounts.models import User
 from portal.problems import PreconditionFailed, PreconditionRequired, refusal
 from portal.tools import operations
 from portal.tools.models import EnvVar, Membership, Tool
@@ -33,6 +34,12 @@ class ReadOrSignIn(BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.method in SAFE_METHODS or bool(request.user.is_authenticated)
+
+
+def person(request: Request) -> User:
+    """Who asks; the permissions of the view made sure that somebody is signed in."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def maintained(request: Request, name: str) -> Tool:
@@ -80,7 +87,7 @@ class ToolList(generics.GenericAPIView):
         new = NewToolSerializer(data=request.data)
         new.is_valid(raise_exception=True)
         tool = attempt(
-            operations.register_tool, by=request.user, at=timezone.now(), **new.validated_data
+            operations.register_tool, by=person(request), at=timezone.now(), **new.validated_data
         )
         place = {"Location": f"/api/v1/tools/{tool.name}/"}
         return Response(ToolSerializer(tool).data, status=status.HTTP_201_CREATED, headers=place)
@@ -111,7 +118,7 @@ class ToolDetail(APIView):
         attempt(
             operations.edit_tool,
             tool,
-            by=request.user,
+            by=person(request),
             at=timezone.now(),
             version=tool.version,
             **change.validated_data,
@@ -148,7 +155,7 @@ class MemberList(APIView):
             tool,
             username=new.validated_data["user"]["username"],
             role=new.validated_data.get("role", Membership.Role.MAINTAINER),
-            by=request.user,
+            by=person(request),
             at=timezone.now(),
         )
         return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)
@@ -161,7 +168,7 @@ class MemberList(APIView):
         username = request.query_params.get("username", "")
         member = get_object_or_404(tool.memberships.select_related("user"), user__username=username)
         attempt(
-            operations.remove_member, tool, user=member.user, by=request.user, at=timezone.now()
+            operations.remove_member, tool, user=member.user, by=person(request), at=timezone.now()
         )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -183,7 +190,11 @@ class VariableList(APIView):
         new = VariableSerializer(data=request.data)
         new.is_valid(raise_exception=True)
         variable = attempt(
-            operations.set_variable, tool, by=request.user, at=timezone.now(), **new.validated_data
+            operations.set_variable,
+            tool,
+            by=person(request),
+            at=timezone.now(),
+            **new.validated_data,
         )
         return Response(VariableSerializer(variable).data, status=status.HTTP_201_CREATED)
 
@@ -195,7 +206,7 @@ class VariableDetail(APIView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str, variable: str) -> Response:
         found = get_object_or_404(maintained(request, name).variables, name=variable)
-        operations.delete_variable(found, by=request.user, at=timezone.now())
+        operations.delete_variable(found, by=person(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -147,7 +147,7 @@ class EnvVar(models.Model):
 
     @property
     def value(self) -> str:
-        return decrypt(self.encrypted)
+        return decrypt(bytes(self.encrypted))
 
     @property
     def shown_value(self) -> str:

@@ -18,4 +18,4 @@ def encrypt(value: str) -> bytes:
 
 def decrypt(token: bytes) -> str:
     """Raises cryptography's InvalidToken when none of the installation's keys fits."""
-    return _keys().decrypt(bytes(token)).decode("utf-8", "surrogatepass")
+    return _keys().decrypt(token).decode("utf-8", "surrogatepass")

@@ -9,13 +9,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from portal.accounts.permissions import requires
+from portal.accounts.permissions import MemberRequest, requires
 from portal.tools import operations
 from portal.tools.forms import EditForm, MemberForm, RegisterForm, VariableForm
 from portal.tools.models import Tool
@@ -35,13 +35,13 @@ def _try(form: forms.Form | forms.ModelForm, operation: Callable[[], object]) ->
     return True
 
 
-def _maintained(request: HttpRequest, name: str) -> Tool:
+def _maintained(request: MemberRequest, name: str) -> Tool:
     return get_object_or_404(Tool.objects.maintained_by(request.user), name=name)
 
 
 @requires("member")
 @require_http_methods(["GET", "POST"])
-def tool_register(request: HttpRequest) -> HttpResponse:
+def tool_register(request: MemberRequest) -> HttpResponse:
     form = RegisterForm(request.POST or None, initial=_from_example(request.GET.get("example", "")))
     if request.method == "POST" and form.is_valid():
 
@@ -77,7 +77,7 @@ def _from_example(name: str) -> dict[str, str]:
 
 @requires("member")
 @require_GET
-def tool_name_check(request: HttpRequest) -> HttpResponse:
+def tool_name_check(request: MemberRequest) -> HttpResponse:
     """A fragment that says whether a name can be had."""
     name, problem = request.GET.get("name", ""), ""
     try:
@@ -92,7 +92,7 @@ def tool_name_check(request: HttpRequest) -> HttpResponse:
 
 @requires("maintainer")
 @require_http_methods(["GET", "POST"])
-def tool_edit(request: HttpRequest, name: str) -> HttpResponse:
+def tool_edit(request: MemberRequest, name: str) -> HttpResponse:
     tool = _maintained(request, name)
     form = EditForm(request.POST or None, instance=tool, initial={"version": tool.version})
     if request.method == "POST" and form.is_valid():
@@ -106,13 +106,13 @@ def tool_edit(request: HttpRequest, name: str) -> HttpResponse:
     return _page(request, "tools/tool_edit.html", tool, tab="settings", form=form)
 
 
-def _page(request: HttpRequest, template: str, tool: Tool, **context: Any) -> HttpResponse:  # noqa: ANN401
+def _page(request: MemberRequest, template: str, tool: Tool, **context: Any) -> HttpResponse:  # noqa: ANN401
     return render(request, template, {"tool": tool, "can_edit": True, "can_view": True, **context})
 
 
 @requires("admin")
 @require_POST
-def tool_set_status(request: HttpRequest, name: str) -> HttpResponse:
+def tool_set_status(request: MemberRequest, name: str) -> HttpResponse:
     tool = get_object_or_404(Tool, name=name)
     status = request.POST.get("status", "")
     if status in Tool.Status.values:
@@ -122,7 +122,7 @@ def tool_set_status(request: HttpRequest, name: str) -> HttpResponse:
 
 @requires("maintainer")
 @require_http_methods(["GET", "POST"])
-def tool_variables(request: HttpRequest, name: str) -> HttpResponse:
+def tool_variables(request: MemberRequest, name: str) -> HttpResponse:
     tool = _maintained(request, name)
     form = VariableForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -141,7 +141,7 @@ def tool_variables(request: HttpRequest, name: str) -> HttpResponse:
 
 @requires("maintainer")
 @require_POST
-def variable_delete(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+def variable_delete(request: MemberRequest, name: str, pk: int) -> HttpResponse:
     variable = get_object_or_404(_maintained(request, name).variables, pk=pk)
     operations.delete_variable(variable, by=request.user, at=timezone.now())
     return redirect("tool_variables", name)
@@ -149,7 +149,7 @@ def variable_delete(request: HttpRequest, name: str, pk: int) -> HttpResponse:
 
 @requires("maintainer")
 @require_http_methods(["GET", "POST"])
-def tool_maintainers(request: HttpRequest, name: str) -> HttpResponse:
+def tool_maintainers(request: MemberRequest, name: str) -> HttpResponse:
     tool = _maintained(request, name)
     form = MemberForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -167,7 +167,7 @@ def tool_maintainers(request: HttpRequest, name: str) -> HttpResponse:
 
 @requires("maintainer")
 @require_POST
-def member_remove(request: HttpRequest, name: str, pk: int) -> HttpResponse:
+def member_remove(request: MemberRequest, name: str, pk: int) -> HttpResponse:
     tool = _maintained(request, name)
     member = get_object_or_404(tool.memberships.select_related("user"), pk=pk)
     try:
@@ -181,7 +181,7 @@ def member_remove(request: HttpRequest, name: str, pk: int) -> HttpResponse:
 
 @requires("viewer")
 @require_GET
-def tool_history(request: HttpRequest, name: str) -> HttpResponse:
+def tool_history(request: MemberRequest, name: str) -> HttpResponse:
     tool = get_object_or_404(Tool.objects.visible_to(request.user), name=name)
     events = Paginator(tool.events.select_related("actor"), PAGE_SIZE)
     page = events.get_page(request.GET.get("page"))

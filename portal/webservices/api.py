@@ -1,7 +1,7 @@
 """REST: webservices, their releases and output."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -17,8 +17,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from builds.api import OFFSET, AnyType, PlainText
+from portal.accounts.permissions import MemberRequest
 from portal.problems import Conflict
-from portal.tools.api import maintained, visible
+from portal.tools.api import maintained, person, visible
 from portal.webservices import operations
 from portal.webservices.models import Release, Webservice
 from portal.webservices.operations import DeployRefused
@@ -59,7 +60,7 @@ class WebserviceDetail(APIView):
         change = ConfigureSerializer(data=request.data)
         change.is_valid(raise_exception=True)
         return _answer(
-            _attempt(operations.configure, tool, by=request.user, **change.validated_data)
+            _attempt(operations.configure, tool, by=person(request), **change.validated_data)
         )
 
 
@@ -77,7 +78,7 @@ class Deploy(APIView):
         images = tool.images.select_related("build", "tool")
         image = get_object_or_404(images, build__number=asked.validated_data["build"])
         process_type = asked.validated_data["process_type"]
-        release = _attempt(operations.deploy, image, by=request.user, process_type=process_type)
+        release = _attempt(operations.deploy, image, by=person(request), process_type=process_type)
         return Response(ReleaseSerializer(release).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -90,7 +91,7 @@ class Restart(APIView):
     @extend_schema(request=None, responses={202: ReleaseSerializer})
     def post(self, request: Request, name: str) -> Response:
         webservice = webservice_of(maintained(request, name), at=timezone.now())
-        release = _attempt(operations.restart, webservice, by=request.user)
+        release = _attempt(operations.restart, webservice, by=person(request))
         return Response(ReleaseSerializer(release).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -101,7 +102,7 @@ class Stop(APIView):
     @extend_schema(request=None, responses={202: WebserviceSerializer})
     def post(self, request: Request, name: str) -> Response:
         webservice = webservice_of(maintained(request, name), at=timezone.now())
-        _attempt(operations.stop, webservice, by=request.user)
+        _attempt(operations.stop, webservice, by=person(request))
         return _answer(webservice, status.HTTP_202_ACCEPTED)
 
 
@@ -116,7 +117,9 @@ class Scale(APIView):
         tool = maintained(request, name)
         asked = ScaleSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        webservice = _attempt(operations.configure, tool, by=request.user, **asked.validated_data)
+        webservice = _attempt(
+            operations.configure, tool, by=person(request), **asked.validated_data
+        )
         return _answer(webservice, status.HTTP_202_ACCEPTED)
 
 
@@ -148,7 +151,7 @@ class WebserviceLogs(APIView):
         responses={(200, "text/plain"): OpenApiTypes.STR},
     )
     def get(self, request: Request, name: str) -> HttpResponse:
-        return log_page(request, name)
+        return log_page(cast(MemberRequest, request), name)
 
 
 urlpatterns = [

@@ -79,19 +79,17 @@ def configure(
     """Change how many replicas run, at once, or the health check, from the next start on."""
     webservice = webservice_of(tool, at=at)
     before = {"replicas": webservice.replicas, "health_check_path": webservice.health_check_path}
-    after = {
-        "replicas": before["replicas"] if replicas is None else replicas,
-        "health_check_path": health_check_path or before["health_check_path"],
-    }
+    webservice.replicas = webservice.replicas if replicas is None else replicas
+    webservice.health_check_path = health_check_path or webservice.health_check_path
     most = settings.REPLICAS_AT_MOST
-    if not 1 <= int(after["replicas"]) <= most:
+    if not 1 <= webservice.replicas <= most:
         raise DeployRefused(_("Choose from 1 to %(most)d replicas.") % {"most": most})
-    webservice.health_check_path = str(after["health_check_path"])
     try:
         webservice.clean_fields(exclude=["tool"])
     except ValidationError as error:
         why = " ".join(error.messages)
         raise DeployRefused(_("Health check: %(why)s") % {"why": why}) from error
+    after = {"replicas": webservice.replicas, "health_check_path": webservice.health_check_path}
     with transaction.atomic():
         Webservice.objects.filter(pk=webservice.pk).update(**after)
         record_event(

@@ -51,7 +51,7 @@ class WebserviceSerializer(serializers.ModelSerializer):
     @extend_schema_field(ReplicaSerializer(many=True))
     def get_running(self, webservice: Webservice) -> list[dict[str, Any]]:
         replicas = Replica.objects.filter(release__webservice=webservice)
-        return ReplicaSerializer(replicas.select_related("release"), many=True).data
+        return list(ReplicaSerializer(replicas.select_related("release"), many=True).data)
 
 
 class DeploySerializer(serializers.Serializer):

@@ -2,10 +2,11 @@
 
 import logging
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 
 from celery import shared_task
 from django.conf import settings
+from django.db.transaction import on_commit
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -91,4 +92,4 @@ def deploy_build(build: Build) -> None:
 def wake(webservice: Webservice) -> None:
     """Have the webservice looked at now."""
     Webservice.objects.filter(pk=webservice.pk).update(next_look_at=timezone.now())
-    reconcile_webservice.delay_on_commit(webservice_id=webservice.pk)
+    on_commit(partial(reconcile_webservice.delay, webservice_id=webservice.pk))

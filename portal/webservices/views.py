@@ -1,19 +1,19 @@
 """Pages about webservices."""
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from builds.live import Hub, Mark, stream, wanted_offset
-from portal.accounts.permissions import requires
+from portal.accounts.permissions import MemberRequest, requires
 from portal.tools.models import Tool
 from portal.webservices import operations
 from portal.webservices.forms import ConfigureForm
@@ -30,15 +30,15 @@ LOG_PAGE = 1024 * 1024
 class ReplicaFeed:
     """What the hub polls: the output of the replicas that somebody watches."""
 
-    def marks(self, keys: Collection[Hashable]) -> Mapping[Hashable, Mark]:
+    def marks(self, keys: Collection[int]) -> Mapping[int, Mark]:
         replicas = Replica.objects.filter(pk__in=keys).select_related(
             "release__image", "release__webservice__tool"
         )
-        marks: dict[Hashable, Mark] = {each.pk: _mark(each) for each in replicas}
+        marks: dict[int, Mark] = {each.pk: _mark(each) for each in replicas}
         gone = Mark(size=0, state={"status": "missing", "label": ""}, is_final=True)
         return {key: marks.get(key, gone) for key in keys}
 
-    def read(self, key: Hashable, *, offset: int, limit: int) -> tuple[int, bytes]:
+    def read(self, key: int, *, offset: int, limit: int) -> tuple[int, bytes]:
         replica = Replica.objects.select_related("release__image", "release__webservice__tool").get(
             pk=key
         )
@@ -62,14 +62,14 @@ def _mark(replica: Replica) -> Mark:
 hub = Hub(ReplicaFeed())
 
 
-def _visible(request: HttpRequest, name: str) -> tuple[Tool, Webservice | None]:
+def _visible(request: MemberRequest, name: str) -> tuple[Tool, Webservice | None]:
     tool = get_object_or_404(
         Tool.objects.visible_to(request.user).select_related("webservice"), name=name
     )
     return tool, getattr(tool, "webservice", None)
 
 
-def _maintained(request: HttpRequest, name: str) -> Tool:
+def _maintained(request: MemberRequest, name: str) -> Tool:
     return get_object_or_404(
         Tool.objects.maintained_by(request.user).select_related("webservice"), name=name
     )
@@ -77,7 +77,7 @@ def _maintained(request: HttpRequest, name: str) -> Tool:
 
 @requires("viewer")
 @require_GET
-def webservice_detail(request: HttpRequest, name: str) -> HttpResponse:
+def webservice_detail(request: MemberRequest, name: str) -> HttpResponse:
     tool, webservice = _visible(request, name)
     releases = (
         webservice.releases.select_related("image__build__tool", "actor")
@@ -101,14 +101,14 @@ def webservice_detail(request: HttpRequest, name: str) -> HttpResponse:
 
 @requires("viewer")
 @require_GET
-def webservice_status(request: HttpRequest, name: str) -> HttpResponse:
+def webservice_status(request: MemberRequest, name: str) -> HttpResponse:
     tool, webservice = _visible(request, name)
     context = _status_context(request, tool, webservice)
     return render(request, "webservices/_webservice_status.html", context)
 
 
 def _status_context(
-    request: HttpRequest, tool: Tool, webservice: Webservice | None
+    request: MemberRequest, tool: Tool, webservice: Webservice | None
 ) -> dict[str, Any]:
     replicas = Replica.objects.filter(release__webservice=webservice).select_related("release")
     return {
@@ -122,7 +122,7 @@ def _status_context(
     }
 
 
-def _watched(webservice: Webservice | None, request: HttpRequest) -> Replica | None:
+def _watched(webservice: Webservice | None, request: MemberRequest) -> Replica | None:
     """The replica whose output is shown: the asked one, or the newest."""
     replicas = Replica.objects.filter(release__webservice=webservice)
     asked = request.GET.get("replica", "")
@@ -133,7 +133,7 @@ def _watched(webservice: Webservice | None, request: HttpRequest) -> Replica | N
 
 @requires("maintainer")
 @require_POST
-def webservice_deploy(request: HttpRequest, name: str) -> HttpResponse:
+def webservice_deploy(request: MemberRequest, name: str) -> HttpResponse:
     tool = _maintained(request, name)
     image = get_object_or_404(tool.images.select_related("build"), pk=_id(request, "image"))
     image.tool = tool
@@ -151,7 +151,7 @@ def webservice_deploy(request: HttpRequest, name: str) -> HttpResponse:
     return redirect("webservice", name)
 
 
-def _id(request: HttpRequest, field: str) -> int:
+def _id(request: MemberRequest, field: str) -> int:
     value = request.POST.get(field, "")
     if not (value.isascii() and value.isdigit()):
         raise Http404
@@ -160,7 +160,7 @@ def _id(request: HttpRequest, field: str) -> int:
 
 @requires("maintainer")
 @require_POST
-def webservice_restart(request: HttpRequest, name: str) -> HttpResponse:
+def webservice_restart(request: MemberRequest, name: str) -> HttpResponse:
     """Start or restart: both are a new release of the image that ran last."""
     webservice = get_object_or_404(Webservice, tool=_maintained(request, name))
     try:
@@ -173,7 +173,7 @@ def webservice_restart(request: HttpRequest, name: str) -> HttpResponse:
 
 @requires("maintainer")
 @require_POST
-def webservice_stop(request: HttpRequest, name: str) -> HttpResponse:
+def webservice_stop(request: MemberRequest, name: str) -> HttpResponse:
     webservice = get_object_or_404(Webservice, tool=_maintained(request, name))
     operations.stop(webservice, by=request.user, at=timezone.now())
     messages.success(request, _("The webservice is being stopped."))
@@ -182,7 +182,7 @@ def webservice_stop(request: HttpRequest, name: str) -> HttpResponse:
 
 @requires("maintainer")
 @require_POST
-def webservice_configure(request: HttpRequest, name: str) -> HttpResponse:
+def webservice_configure(request: MemberRequest, name: str) -> HttpResponse:
     tool = _maintained(request, name)
     form = ConfigureForm(request.POST)
     if form.is_valid():
@@ -193,23 +193,23 @@ def webservice_configure(request: HttpRequest, name: str) -> HttpResponse:
             messages.error(request, str(refusal))
     else:
         for errors in form.errors.values():
-            messages.error(request, " ".join(errors))
+            messages.error(request, str(errors[0]))
     return redirect("webservice", name)
 
 
 @requires("viewer")
-async def webservice_events(request: HttpRequest, name: str) -> HttpResponseBase:
+async def webservice_events(request: MemberRequest, name: str) -> HttpResponseBase:
     replica = await sync_to_async(_watched_or_404)(request, name)
     return await stream(hub, replica.pk, offset=wanted_offset(request))
 
 
 @requires("viewer")
 @require_GET
-def webservice_log(request: HttpRequest, name: str) -> HttpResponse:
+def webservice_log(request: MemberRequest, name: str) -> HttpResponse:
     return log_page(request, name)
 
 
-def log_page(request: HttpRequest, name: str) -> HttpResponse:
+def log_page(request: MemberRequest, name: str) -> HttpResponse:
     """The output of one replica as plain text, from `?offset=` on; the end of it by default."""
     replica = _watched_or_404(request, name)
     since = wanted_offset(request) if "offset" in request.GET else -LOG_PAGE
@@ -221,7 +221,7 @@ def log_page(request: HttpRequest, name: str) -> HttpResponse:
     return response
 
 
-def _watched_or_404(request: HttpRequest, name: str) -> Replica:
+def _watched_or_404(request: MemberRequest, name: str) -> Replica:
     _tool, webservice = _visible(request, name)
     replica = _watched(webservice, request) if webservice else None
     if replica is None:

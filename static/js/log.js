@@ -78,6 +78,7 @@ class Log {
   append(text) {
     this.count += 1;
     if (this.count % CHUNK === 1) {
+      this.chunk?.classList.add("log-chunk--full");
       this.chunk = document.createElement("div");
       this.chunk.className = "log-chunk";
       this.lines.append(this.chunk);

@@ -280,7 +280,7 @@ class Keeper:
 
 def _descendants(pid: int) -> list[int]:
     """The process's children and theirs, the process itself left out."""
-    found = []
+    found: list[int] = []
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:

@@ -1,15 +1,7 @@
 """What all tests share: a state directory of their own, the cast, and their clients."""
 
-import os
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-
-# Before Django reads its settings: nothing of a running portal is touched.
-os.environ["PORTAL_STATE"] = tempfile.mkdtemp(prefix="portal-tests-")
-os.environ["PORTAL_DEBUG"] = "true"
-os.environ["PORTAL_RATE_USER"] = os.environ["PORTAL_RATE_ANONYMOUS"] = "100000/min"
-os.environ["DATABASE_URL"] = f"sqlite:///{os.environ['PORTAL_STATE']}/db.sqlite3"
 
 import pytest
 from django.conf import settings

@@ -1,0 +1,20 @@
+"""Loaded before Django reads its settings, in every test process: nothing of a portal is touched."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+STATE = tempfile.mkdtemp(prefix="portal-tests-")
+os.chmod(STATE, 0o711)
+atexit.register(shutil.rmtree, STATE, ignore_errors=True)
+os.environ |= {
+    "PORTAL_STATE": STATE,
+    "PORTAL_DEBUG": "true",
+    "PORTAL_RATE_USER": "100000/min",
+    "PORTAL_RATE_ANONYMOUS": "100000/min",
+    "DATABASE_URL": f"sqlite:///{STATE}/db.sqlite3",
+    "CACHE_URL": "locmemcache://",
+    # pytest-playwright keeps an event loop running in the thread of the tests.
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
+}

@@ -141,7 +141,7 @@ def _place_order(
         next_look_at=at,
     )
     record_event(tool, by=by, action="build.started", summary=build.name, at=at)
-    wake([build.pk])
+    wake([build.pk], now=at)
     return build
 
 
@@ -159,7 +159,7 @@ def cancel_build(build: Build, *, by: User, at: datetime) -> None:
     )
     if asked:
         record_event(build.tool, by=by, action="build.cancel-asked", summary=build.name, at=at)
-        wake([build.pk])
+        wake([build.pk], now=at)
         return
     build.refresh_from_db(fields=["status"])
     if build.status in FINAL:

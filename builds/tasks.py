@@ -1,7 +1,7 @@
 """Alarm clocks: a task fetches a row, takes one step and sets the next alarm."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 
 from celery import Task, shared_task
@@ -66,7 +66,7 @@ def reconcile_build(*, build_id: int) -> None:
     if build.is_final and not was_final:
         log.info("build %s %s %s", build, build.status, build.reason_code)
         build_finished.send(sender=Build, build=build)
-        wake(startable())
+        wake(startable(), now=timezone.now())
     set_alarm(build, reconcile_build, pause, build_id=build_id)
 
 
@@ -81,9 +81,9 @@ def set_alarm(row: Watched, task: Task, pause: timedelta | None, **ids: int) -> 
         task.apply_async(kwargs=ids, countdown=pause.total_seconds())
 
 
-def wake(build_ids: list[int]) -> None:
+def wake(build_ids: list[int], *, now: datetime) -> None:
     """Have these builds looked at now."""
-    Build.objects.filter(pk__in=build_ids).update(next_look_at=timezone.now())
+    Build.objects.filter(pk__in=build_ids).update(next_look_at=now)
     for build_id in build_ids:
         on_commit(partial(reconcile_build.delay, build_id=build_id))
 

@@ -1,4 +1,4 @@
-"""Loaded before Django reads its settings, in every test process: nothing of a portal is touched."""
+"""Loaded before Django reads its settings: tests touch nothing of a portal that runs."""
 
 import atexit
 import os

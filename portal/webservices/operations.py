@@ -35,7 +35,7 @@ def deploy(
         raise DeployRefused(_no_such_process(image, process_type))
     note = note or _("deployed build %(number)d") % {"number": image.build.number}
     release = make_release(image, process_type=process_type, by=by, note=note, at=at)
-    wake(release.webservice)
+    wake(release.webservice, now=at)
     return release
 
 
@@ -65,7 +65,7 @@ def stop(webservice: Webservice, *, by: User, at: datetime) -> None:
     with transaction.atomic():
         Webservice.objects.filter(pk=webservice.pk).update(is_wanted=False)
         record_event(webservice.tool, by=by, action="webservice.stopped", summary="", at=at)
-    wake(webservice)
+    wake(webservice, now=at)
 
 
 def configure(
@@ -102,5 +102,5 @@ def configure(
             at=at,
         )
     webservice.refresh_from_db()
-    wake(webservice)
+    wake(webservice, now=at)
     return webservice

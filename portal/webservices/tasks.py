@@ -1,7 +1,7 @@
 """Alarm clocks for webservices."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 
 from celery import shared_task
@@ -86,10 +86,10 @@ def deploy_build(build: Build) -> None:
     release = make_release(
         image, process_type=process_type, by=build.actor, note=f"build {build}", at=timezone.now()
     )
-    wake(release.webservice)
+    wake(release.webservice, now=timezone.now())
 
 
-def wake(webservice: Webservice) -> None:
+def wake(webservice: Webservice, *, now: datetime) -> None:
     """Have the webservice looked at now."""
-    Webservice.objects.filter(pk=webservice.pk).update(next_look_at=timezone.now())
+    Webservice.objects.filter(pk=webservice.pk).update(next_look_at=now)
     on_commit(partial(reconcile_webservice.delay, webservice_id=webservice.pk))

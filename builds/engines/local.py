@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from builds.engines.base import BuiltImage, EngineError, Observation, Order, Phase, Step
-from builds.lifecycle import sandbox
+from builds.lifecycle import detached, sandbox
 from builds.lifecycle.cgroups import Cgroup
 from builds.lifecycle.oci import ImageStore
 from builds.lifecycle.work import Limits, Task, Work
-
-PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,7 @@ class LocalSettings:
     """What the installation decides."""
 
     state: Path
-    buildpacks: Path = PROJECT / "builds" / "buildpacks"
+    buildpacks: Path = detached.PROJECT / "builds" / "buildpacks"
     operator: Mapping[str, str] = field(default_factory=dict)
     allowed_hosts: tuple[str, ...] = ()
     trusted_prefixes: tuple[str, ...] = ()
@@ -101,16 +97,9 @@ class LocalEngine:
 
     def _start(self, work: Work, lock: int) -> None:
         """Start the build's process, which inherits the lock and holds it until it ends."""
-        with (work.root / "engine.log").open("ab") as output:
-            subprocess.Popen(
-                [sys.executable, "-m", "builds.lifecycle.runner", str(work.root)],
-                cwd=PROJECT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=(lock,),
-                start_new_session=True,
-            )
+        detached.start_module(
+            "builds.lifecycle.runner", str(work.root), output=work.root / "engine.log", lock=lock
+        )
 
     def observe(self, order: Order) -> Observation:
         work = self._work(order)
@@ -166,13 +155,7 @@ class LocalEngine:
         doomed = Path(tempfile.mkdtemp(dir=trash)) / folder.name
         with suppress(FileNotFoundError):
             folder.rename(doomed)
-        subprocess.Popen(
-            ["rm", "-rf", "--", str(doomed.parent)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        detached.start("rm", "-rf", "--", str(doomed.parent))
 
     def keep_images(self, tool: str, digests: set[str]) -> int:
         """Delete the tool's other images; the bytes freed. Not while one of its builds runs."""

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+from builds.lifecycle import detached
 from portal.webservices.engines.base import (
     EngineError,
     Phase,
@@ -24,8 +24,6 @@ from portal.webservices.engines.base import (
 )
 from portal.webservices.engines.caddy import Caddy
 from portal.webservices.engines.shim import Spec, start_of
-
-PROJECT = Path(__file__).resolve().parent.parent.parent.parent
 
 
 @dataclass(frozen=True)
@@ -91,16 +89,13 @@ class LocalWebserviceEngine:
 
     def _start(self, folder: Path, lock: int) -> None:
         """Start the keeper, which inherits the lock and holds it until it ends."""
-        with (folder / "shim.log").open("ab") as output:
-            subprocess.Popen(
-                [sys.executable, "-m", "portal.webservices.engines.shim", str(folder), str(lock)],
-                cwd=PROJECT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=(lock,),
-                start_new_session=True,
-            )
+        detached.start_module(
+            "portal.webservices.engines.shim",
+            str(folder),
+            str(lock),
+            output=folder / "shim.log",
+            lock=lock,
+        )
 
     def observe(self, order: ReplicaOrder) -> ReplicaObservation:
         folder = self._folder(order)

@@ -204,8 +204,11 @@ def _remove_unwanted(
         for each in replicas
         if each.release_id not in wanted or each.index >= webservice.replicas
     ]
+    # Read again: this look itself may have ended a release.
+    releases = Release.objects.in_bulk({each.release_id for each in unwanted})
     for replica in unwanted:
-        if replica.port in webservice.routed_ports or _is_draining(replica, now):
+        is_draining = _is_draining(releases[replica.release_id], now)
+        if replica.port in webservice.routed_ports or is_draining:
             continue
         engine.remove(replica.order(variables))
         if engine.observe(replica.order(variables)).phase is Phase.MISSING:
@@ -213,8 +216,7 @@ def _remove_unwanted(
     return bool(unwanted)
 
 
-def _is_draining(replica: Replica, now: datetime) -> bool:
-    release = replica.release
+def _is_draining(release: Release, now: datetime) -> bool:
     if release.reason_code != Reason.REPLACED or not release.live_at or not release.ended_at:
         return False
     return now < release.ended_at + timedelta(seconds=settings.WEBSERVICE_DRAIN_SECONDS)

@@ -82,6 +82,9 @@ class Caddy:
             routes, listen=self._listen, domain=self._domain, socket=self._socket
         )
         self._remember(wanted, routes)
+        if not self._socket.exists():
+            # No Caddy yet, which will start with what was remembered; or the other proxy.
+            return
         transport = httpx.HTTPTransport(uds=str(self._socket))
         try:
             with httpx.Client(transport=transport, timeout=TIMEOUT) as client:

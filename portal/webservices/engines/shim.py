@@ -87,6 +87,9 @@ class RotatingLog:
             self._rotate()
         self._file.write(data)
 
+    def close(self) -> None:
+        self._file.close()
+
     def _rotate(self) -> None:
         end = start_of(self._folder) + self._file.tell()
         self._file.close()
@@ -141,6 +144,7 @@ class Keeper:
             pause = min(LONGEST_PAUSE, pause * 2)
         if self._cgroup:
             self._cgroup.kill()
+            self._cgroup.remove()
 
     def _run_once(self) -> None:
         try:

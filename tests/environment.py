@@ -7,6 +7,7 @@ import tempfile
 
 STATE = tempfile.mkdtemp(prefix="portal-tests-")
 os.chmod(STATE, 0o711)
+os.mkdir(f"{STATE}/static")
 atexit.register(shutil.rmtree, STATE, ignore_errors=True)
 os.environ |= {
     "PORTAL_STATE": STATE,

@@ -90,6 +90,7 @@ def _check_port(port: int, setting: str) -> None:
 
 
 def _prepare() -> None:
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
     for folder in ("messages", "control"):
         (settings.BROKER / folder).mkdir(parents=True, exist_ok=True)
     # Alarms of an earlier run are worth nothing: the sweep finds what is to be done.

@@ -23,6 +23,8 @@ class Part:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
+    # Called before each start.
+    prepare: Callable[[], object] = lambda: None
 
 
 def _die_with_parent() -> None:
@@ -68,6 +70,7 @@ class Tree:
 
     async def _run_once(self, part: Part) -> int:
         try:
+            part.prepare()
             process = await asyncio.create_subprocess_exec(
                 *part.command,
                 stdin=asyncio.subprocess.DEVNULL,

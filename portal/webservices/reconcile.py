@@ -12,7 +12,12 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from portal.tools.operations import Variable, variables_for
-from portal.webservices.engines.base import Phase, ReplicaObservation, WebserviceEngine
+from portal.webservices.engines.base import (
+    EngineError,
+    Phase,
+    ReplicaObservation,
+    WebserviceEngine,
+)
 from portal.webservices.models import Release, Replica, Webservice
 from portal.webservices.ports import add_replica
 from portal.webservices.states import Reason, ReleaseStatus, Status
@@ -183,9 +188,14 @@ def _lead_requests(
     healthy = [each for each in wanted if each.phase == Phase.HEALTHY]
     ports = sorted(each.port for each in healthy or wanted)
     if ports != webservice.routed_ports:
-        Webservice.objects.filter(pk=webservice.pk).update(routed_ports=ports)
+        before, same = webservice.routed_ports, Webservice.objects.filter(pk=webservice.pk)
+        same.update(routed_ports=ports)
+        try:
+            engine.route(Webservice.objects.routes())
+        except EngineError:
+            same.update(routed_ports=before)
+            raise
         webservice.routed_ports = ports
-        engine.route(Webservice.objects.routes())
 
 
 def _remove_unwanted(

@@ -38,6 +38,7 @@ def test_a_newcomer_gets_there_in_a_browser(portal, signed_in):
         page.get_by_role("main").get_by_role("link", name="Register a tool")
     ).first.click()
     page.get_by_role("link", name="static-site").click()
+    page.wait_for_url("**/?example=static-site")
     page.get_by_label("Name").fill("by-curl")
     page.get_by_text("This name is taken").or_(page.get_by_text("is free")).wait_for()
     page.get_by_label("Name").fill("by-hand")

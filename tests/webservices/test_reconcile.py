@@ -6,7 +6,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from portal.tools.operations import set_variable
-from portal.webservices.engines.base import Phase, ReplicaObservation
+from portal.webservices.engines.base import EngineError, Phase, ReplicaObservation
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.operations import configure, deploy, restart, stop
 from portal.webservices.ports import NoPortLeft
@@ -192,3 +192,16 @@ def test_whatever_happens_at_most_one_release_is_live(actions, image, alice, eng
     assert live <= 1
     assert len(engine.replicas) == (1 if live else 0)
     assert isinstance(engine, ScriptedReplicas)
+
+
+def test_routes_that_were_not_taken_are_tried_again(image, alice, look, engine, monkeypatch):
+    def refuse(routes):
+        raise EngineError("The proxy does not answer.")
+
+    deploy(image, by=alice, at=NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "route", refuse)
+        with pytest.raises(EngineError):
+            look(4)
+    assert releases(look(1)) == {1: "live"}
+    assert engine.routes == {"hat": [Replica.objects.get().port]}

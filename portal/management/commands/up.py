@@ -6,6 +6,7 @@ import shutil
 import socket
 import sys
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -15,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from portal import examples
 from portal.processes import Part, Tree
-from portal.webservices.engines.proxy import command as proxy_command
+from portal.webservices.engines import proxy
 
 HOST = "127.0.0.1"
 
@@ -116,7 +117,6 @@ def _worker() -> Part:
 
 
 def _proxy() -> Part:
-    command, environment = proxy_command(
-        settings.STATE, listen=settings.TOOLS_LISTEN, domain=settings.TOOLS_DOMAIN
-    )
-    return Part("proxy", command, environment)
+    place = {"listen": settings.TOOLS_LISTEN, "domain": settings.TOOLS_DOMAIN}
+    command, environment = proxy.command(settings.STATE, **place)
+    return Part("proxy", command, environment, partial(proxy.prepare, settings.STATE, **place))

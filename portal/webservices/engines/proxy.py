@@ -14,10 +14,15 @@ def find_caddy() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("caddy")
 
 
+def prepare(state: Path, *, listen: str, domain: str) -> Path:
+    """To be called before each start: the last known routes are what the proxy starts with."""
+    return Caddy(state / "proxy", listen=listen, domain=domain).prepare()
+
+
 def command(state: Path, *, listen: str, domain: str) -> tuple[list[str], Mapping[str, str]]:
-    """The proxy's command line and variables; it starts with the last known routes."""
+    """The proxy's command line and variables."""
     folder = state / "proxy"
-    configuration = Caddy(folder, listen=listen, domain=domain).prepare()
+    configuration = prepare(state, listen=listen, domain=domain)
     program = find_caddy()
     if program is None:
         splice = [sys.executable, "-m", "portal.webservices.engines.splice"]

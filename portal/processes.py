@@ -1,6 +1,7 @@
 """A small process tree in the foreground: prefixed output, restarts, one clean stop."""
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import signal
@@ -13,6 +14,7 @@ from time import monotonic
 FIRST_PAUSE, LONGEST_PAUSE, STABLE = 0.5, 15.0, 10.0
 # How long a part gets to end by itself.
 GRACE = 8.0
+POLL = 0.1
 PR_SET_PDEATHSIG = 1
 
 
@@ -86,11 +88,15 @@ class Tree:
             return -1
         reading = asyncio.create_task(self._forward(part, process))
         ending = asyncio.create_task(self._end_when_stopping(process))
-        code = await process.wait()
+        # Not `wait`: it would wait for its children too, if they hold the pipe.
+        while process.returncode is None:
+            await asyncio.sleep(POLL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         ending.cancel()
         reading.cancel()
         await asyncio.gather(reading, ending, return_exceptions=True)
-        return code
+        return process.returncode
 
     async def _forward(self, part: Part, process: asyncio.subprocess.Process) -> None:
         assert process.stdout

@@ -75,7 +75,12 @@ class Portal:
 
     def parts(self):
         """Process ids by the name of the part."""
-        words = {"web": "uvicorn", "worker": "celery", "proxy": "caddy"}
+        words = {
+            "web": "uvicorn",
+            "worker": "celery.*worker",
+            "beat": "celery.*beat",
+            "proxy": "caddy",
+        }
         found = {}
         for name, word in words.items():
             argv = ["pgrep", "-P", str(self.process.pid), "-f", word]

@@ -108,7 +108,7 @@ def test_a_page_fits_on_a_phone(portal, signed_in, language):
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
 
 
-@pytest.mark.parametrize("part", ["worker", "web", "proxy"])
+@pytest.mark.parametrize("part", ["worker", "beat", "web", "proxy"])
 def test_a_part_that_was_killed_comes_back_and_no_webservice_stops(portal, part):
     (pid,) = portal.parts()[part]
     os.kill(pid, signal.SIGKILL)

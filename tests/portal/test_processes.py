@@ -64,3 +64,13 @@ def test_a_part_gets_its_variables(name):
     code = f"import os; print('is', os.environ['{name}']); import time; time.sleep(60)"
     said = run([Part("web", python(code), {name: "x"})], until=lambda said: bool(said))
     assert said[0] == "web | is x"
+
+
+def test_a_part_whose_child_holds_its_output_is_started_again_all_the_same():
+    code = "import subprocess; subprocess.Popen(['sleep', '60']); print('up')"
+    said = run(
+        [Part("web", python(code))],
+        until=lambda said: sum("up" in x for x in said) >= 2,
+        seconds=10,
+    )
+    assert sum("up" in line for line in said) >= 2

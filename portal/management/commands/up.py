@@ -39,7 +39,7 @@ class Command(BaseCommand):
             asyncio.run(self._serve(workers))
 
     async def _serve(self, workers: int) -> None:
-        tree = Tree([_web(workers), _worker(), _proxy()], write=self._line)
+        tree = Tree([_web(workers), _worker(), _beat(), _proxy()], write=self._line)
         ready = asyncio.create_task(self._announce(tree))
         await tree.run()
         ready.cancel()
@@ -108,12 +108,19 @@ def _web(workers: int) -> Part:
     return Part("web", command)
 
 
+def _celery(name: str, *words: str) -> Part:
+    command = [sys.executable, "-W", "ignore::UserWarning", "-m", "celery", "--app"]
+    return Part(name, [*command, "portal.celery", "--quiet", *words, "--loglevel", "WARNING"])
+
+
 def _worker() -> Part:
-    command = [sys.executable, "-m", "celery", "--app", "portal.celery", "worker", "--beat"]
-    command += ["--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING"]
-    command += ["--schedule", settings.CELERY_BEAT_SCHEDULE_FILENAME]
-    command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    return Part("worker", command)
+    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    return _celery("worker", "worker", "--pool", "threads", "--concurrency", "4", *quiet)
+
+
+def _beat() -> Part:
+    """A part of its own: as the worker's child it would outlive a worker that was killed."""
+    return _celery("beat", "beat", "--schedule", settings.CELERY_BEAT_SCHEDULE_FILENAME)
 
 
 def _proxy() -> Part:

@@ -77,8 +77,8 @@ class Portal:
         """Process ids by the name of the part."""
         words = {
             "web": "uvicorn",
-            "worker": "celery.*worker",
-            "beat": "celery.*beat",
+            "worker": "celery.* worker --pool",
+            "beat": "celery.* beat --sched",
             "proxy": "caddy",
         }
         found = {}

@@ -123,7 +123,7 @@ def test_a_version_that_does_not_exist_fails_with_pips_words(build):
     ],
 )
 def test_what_a_maintainer_can_mend_is_said(build, files, words):
-    seen, log = build("mend", files)
+    seen, log = build(f"mend-{len(words)}", files)
     assert seen.reason_code == "build-failed"
     assert words in log
 

@@ -146,7 +146,7 @@ def test_a_replica_starts_answers_and_ends(engine, replica):
     assert httpx.get(f"http://127.0.0.1:{order.port}", trust_env=False).text.startswith("one")
     engine.remove(order)
     wait_for(lambda: is_missing(engine, order))
-    assert processes_with(order.name) == []
+    wait_for(lambda: processes_with(order.name) == [])
 
 
 def test_submitting_twice_starts_one(engine, replica):

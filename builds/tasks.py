@@ -25,9 +25,9 @@ build_finished = Signal()
 LEASE = timedelta(seconds=10)
 AFTER_ERROR = timedelta(seconds=2)
 # An alarm is taken for lost when it is late by this.
-LATE = timedelta(seconds=2)
+LATE = timedelta(seconds=1)
 SWEPT_AT_ONCE = 500
-SWEEP_INTERVAL = timedelta(seconds=3)
+SWEEP_INTERVAL = timedelta(seconds=2)
 
 
 @cache

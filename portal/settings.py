@@ -207,9 +207,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
-    "sweep-builds": {"task": "builds.tasks.sweep", "schedule": 3.0},
-    "sweep-webservices": {"task": "portal.webservices.tasks.sweep", "schedule": 3.0},
-    "clean-up": {"task": "builds.tasks.clean_up", "schedule": 600.0},
+    "sweep-builds": {"task": "builds.tasks.sweep", "schedule": 2.0},
+    "sweep-webservices": {"task": "portal.webservices.tasks.sweep", "schedule": 2.0},
+    "clean-up": {"task": "portal.webservices.tasks.clean_up", "schedule": 600.0},
 }
 
 # --- builds ---------------------------------------------------------------------------------

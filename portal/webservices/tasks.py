@@ -13,12 +13,14 @@ from django.utils import timezone
 from builds.models import Build
 from builds.states import Status
 from builds.tasks import AFTER_ERROR, LATE, LEASE, SWEPT_AT_ONCE, build_finished, set_alarm
+from builds.tasks import engine as build_engine
 from portal.webservices.engines.base import EngineError, WebserviceEngine
 from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngine
 from portal.webservices.models import Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
 from portal.webservices.releases import builds_to_deploy, make_release
+from portal.webservices.retention import remove_old_images
 
 log = logging.getLogger(__name__)
 # A build that succeeded longer ago is not deployed by the sweep any more.
@@ -66,6 +68,14 @@ def sweep() -> None:
     now = timezone.now()
     for build in builds_to_deploy(finished_after=now - FORGOTTEN, finished_before=now - LATE):
         deploy_build(build)
+
+
+@shared_task
+def clean_up() -> None:
+    """Make room: delete images that nobody needs."""
+    freed = remove_old_images(store=build_engine(), now=timezone.now())
+    if freed:
+        log.info("clean-up freed %d bytes", freed)
 
 
 @receiver(build_finished)

@@ -54,14 +54,10 @@ class Detector:
         """Raises LifecycleError with what each buildpack said when no group fits."""
         had_error = False
         for group in order:
-            members = _first_of_each(group)
-            outcomes = [(member, self._outcome(member.buildpack)) for member in members]
-            passed = [pair for pair in outcomes if pair[1].status == PASS]
-            needed_fail = any(o.status != PASS and not m.is_optional for m, o in outcomes)
-            if needed_fail or not passed:
+            outcomes = [(each, self._outcome(each.buildpack)) for each in _first_of_each(group)]
+            if not _is_complete(outcomes):
                 had_error |= any(o.status not in (PASS, FAIL) for _m, o in outcomes)
-                continue
-            if detected := self._resolved(passed):
+            elif detected := self._resolved([each for each in outcomes if each[1].status == PASS]):
                 return detected
         raise LifecycleError(DETECT_ERROR if had_error else NOTHING_DETECTED, self._explanation())
 
@@ -112,6 +108,12 @@ class Detector:
         ]
         text = "No buildpack can build this source."
         return "\n".join([text, *said])
+
+
+def _is_complete(outcomes: Sequence[tuple[Member, Outcome]]) -> bool:
+    """Whether all that have to pass do, and at least one does."""
+    missing = any(o.status != PASS and not m.is_optional for m, o in outcomes)
+    return not missing and any(o.status == PASS for _m, o in outcomes)
 
 
 def _first_of_each(group: Group) -> list[Member]:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 URL_LENGTH = 500
 REF_LENGTH = 255
@@ -43,26 +43,35 @@ def check_source_url(url: str, *, rules: SourceRules) -> str:
         raise SourceRefused(
             "The address must not begin with a hyphen nor hold spaces or backslashes."
         )
-    if rules.trusts(url):
-        return url
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise SourceRefused("This is not an address. Example: https://host/project.git") from error
+    if not rules.trusts(url):
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise SourceRefused(
+                "This is not an address. Example: https://host/project.git"
+            ) from error
+        _check_parts(parts)
+        _check_host(parts.hostname or "", port, rules)
+    return url
+
+
+def _check_parts(parts: SplitResult) -> None:
     if parts.scheme != "https":
         raise SourceRefused("Use an https address; other ways to fetch are not allowed.")
-    if parts.username is not None or parts.password is not None or "@" in parts.netloc:
+    if "@" in parts.netloc:
         raise SourceRefused("Leave out user name and password: the repository must be public.")
     if parts.query or parts.fragment:
         raise SourceRefused("Leave out what follows ? or # in the address.")
-    host = (parts.hostname or "").rstrip(".")
+
+
+def _check_host(name: str, port: int | None, rules: SourceRules) -> None:
+    host = name.rstrip(".")
     if port not in (None, 443) or not _HOST.fullmatch(host) or _is_private_literal(host):
         raise SourceRefused("The address must name a public host, with https on its usual port.")
     if rules.allowed_hosts and host.lower() not in rules.allowed_hosts:
         allowed = ", ".join(rules.allowed_hosts)
         raise SourceRefused(f"Repositories may come from these hosts only: {allowed}.")
-    return url
 
 
 def _is_private_literal(host: str) -> bool:

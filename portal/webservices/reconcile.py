@@ -106,6 +106,8 @@ def _judge(
     own = _of(starting, replicas)
     wanted = own[: webservice.replicas]
     if len(wanted) == webservice.replicas and all(r.phase == Phase.HEALTHY for r in wanted):
+        # Requests are led to it first: whoever sees that it is live finds it answering.
+        _lead_requests(webservice, starting, replicas, engine=engine)
         if live:
             live.move_to(ReleaseStatus.RETIRED, at=now, reason_code=Reason.REPLACED, ended_at=now)
         starting.move_to(ReleaseStatus.LIVE, at=now, live_at=now)
@@ -255,19 +257,20 @@ def _status(
         left = Replica.objects.filter(release__webservice=webservice).exists()
         return (Status.STOPPING if left else Status.STOPPED), "", ""
     if live:
-        ill = [each for each in _of(live, replicas) if each.phase != Phase.HEALTHY]
-        if not ill:
-            return Status.RUNNING, "", ""
-        answer = next((each.probe_answer for each in ill if each.probe_answer), "")
-        reason = _("%(ill)d of %(all)d replicas are not healthy. %(answer)s") % {
-            "ill": len(ill),
-            "all": webservice.replicas,
-            "answer": answer,
-        }
-        return Status.DEGRADED, Reason.UNHEALTHY, reason
-    if starting:
-        return Status.STARTING, "", ""
-    failed = webservice.failed
+        return _status_of_live(webservice, _of(live, replicas))
+    failed = None if starting else webservice.failed
     if failed:
         return Status.FAILED, failed.reason_code, failed.reason
     return Status.STARTING, "", ""
+
+
+def _status_of_live(webservice: Webservice, replicas: Sequence[Replica]) -> tuple[Status, str, str]:
+    ill = [each for each in replicas if each.phase != Phase.HEALTHY]
+    if not ill:
+        return Status.RUNNING, "", ""
+    reason = _("%(ill)d of %(all)d replicas are not healthy. %(answer)s") % {
+        "ill": len(ill),
+        "all": webservice.replicas,
+        "answer": next((each.probe_answer for each in ill if each.probe_answer), ""),
+    }
+    return Status.DEGRADED, Reason.UNHEALTHY, reason

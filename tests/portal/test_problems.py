@@ -1,0 +1,50 @@
+"""Errors of the REST API."""
+
+import pytest
+from rest_framework.exceptions import NotAuthenticated, Throttled, ValidationError
+from rest_framework.test import APIRequestFactory
+
+from portal.problems import Conflict, Unprocessable, document_problems, handle, refusal
+
+CONTEXT = {"request": APIRequestFactory().get("/api/v1/x/")}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind"),
+    [
+        (Conflict("No."), 409, "conflict"),
+        (Unprocessable("No.", field="name"), 422, "invalid"),
+        (NotAuthenticated(), 403, "not-authenticated"),
+        (Throttled(wait=3), 429, "throttled"),
+    ],
+)
+def test_an_error_is_a_problem_with_a_stable_type(error, status, kind):
+    answer = handle(error, CONTEXT)
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+    assert answer.data["type"] == f"/problems/{kind}"
+    assert answer.data["instance"] == "/api/v1/x/"
+
+
+def test_somebody_who_is_too_fast_is_told_when_to_come_back():
+    assert handle(Throttled(wait=3), CONTEXT)["Retry-After"] == "3"
+
+
+def test_nested_errors_are_named_by_their_path():
+    errors = handle(ValidationError({"a": {"b": ["Wrong."]}, "c": "Bad."}), CONTEXT).data["errors"]
+    assert errors == [{"field": "a.b", "detail": "Wrong."}, {"field": "c", "detail": "Bad."}]
+
+
+def test_an_error_of_ours_is_not_hidden():
+    assert handle(RuntimeError("broken"), CONTEXT) is None
+
+
+def test_a_refusal_is_about_a_value_or_about_the_state_of_things():
+    assert isinstance(refusal("No.", field="name"), Unprocessable)
+    assert isinstance(refusal("No.", field=""), Conflict)
+
+
+def test_the_document_says_that_every_call_may_be_refused():
+    document = document_problems({"paths": {"/x/": {"get": {"responses": {}}, "summary": "x"}}})
+    answer = document["paths"]["/x/"]["get"]["responses"]["default"]
+    assert list(answer["content"]) == ["application/problem+json"]
+    assert "Problem" in document["components"]["schemas"]

@@ -14,7 +14,7 @@ CONTEXT = {"request": APIRequestFactory().get("/api/v1/x/")}
     [
         (Conflict("No."), 409, "conflict"),
         (Unprocessable("No.", field="name"), 422, "invalid"),
-        (NotAuthenticated(), 403, "not-authenticated"),
+        (NotAuthenticated(), 401, "not-authenticated"),
         (Throttled(wait=3), 429, "throttled"),
     ],
 )

@@ -93,6 +93,8 @@ class Tree:
             await asyncio.sleep(POLL)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), timeout=1)
         ending.cancel()
         reading.cancel()
         await asyncio.gather(reading, ending, return_exceptions=True)

@@ -137,7 +137,7 @@ class LocalEngine:
         if not work.root.is_dir():
             return
         limits = self._settings.limits
-        group = Cgroup.make(order.name, memory_bytes=limits.memory_bytes, pids=limits.pids)
+        group = Cgroup.of(work.root, memory_bytes=limits.memory_bytes, pids=limits.pids)
         if work.is_locked():
             with suppress(ProcessLookupError, KeyError):
                 os.killpg(work.read_status()["pid"], signal.SIGKILL)

@@ -7,6 +7,7 @@ Version 1 or 2, made with mkdir where that is allowed; where it is not, nothing 
 import contextlib
 import os
 import signal
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,12 @@ class Cgroup:
         except OSError:
             return None
         return cls(folders)
+
+    @classmethod
+    def of(cls, folder: Path, *, memory_bytes: int, pids: int) -> "Cgroup | None":
+        """The group of what works in a directory: another portal's has another name."""
+        name = f"{folder.name}-{zlib.crc32(str(folder.resolve()).encode()):08x}"
+        return cls.make(name, memory_bytes=memory_bytes, pids=pids)
 
     def add(self, pid: int) -> None:
         """Move a process into the group; its future children are born there. Raises OSError."""

@@ -58,9 +58,7 @@ class Run:
         self.layout = Layout(work.root)
         self.log = open(work.log, "ab", buffering=0)  # noqa: SIM115 - it is open until the end
         limits = self.task.limits
-        self.cgroup = Cgroup.make(
-            self.task.name, memory_bytes=limits.memory_bytes, pids=limits.pids
-        )
+        self.cgroup = Cgroup.of(work.root, memory_bytes=limits.memory_bytes, pids=limits.pids)
         self.uid = uid_of(self.task.tool_id)
         self.order = load_order(Path(self.task.buildpacks))
         self.sandbox = self._sandbox()

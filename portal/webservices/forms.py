@@ -14,6 +14,7 @@ class ConfigureForm(forms.ModelForm):
         help_texts = {
             "replicas": _("How many processes share the requests."),
             "health_check_path": _(
-                "Answers below 400 count as healthy. Used from the next start on."
+                "On / every answer below 500 counts as healthy, elsewhere below 400. "
+                "Used from the next start on."
             ),
         }

@@ -160,3 +160,13 @@ def test_a_group_can_be_ended_as_a_whole(cgroup):
         process.wait(timeout=0.3)
     assert cgroup.kill() is False
     assert process.wait(timeout=5) != 0
+
+
+def test_two_portals_do_not_share_a_group(tmp_path):
+    limits = {"memory_bytes": 64 * 1024**2, "pids": 20}
+    groups = [Cgroup.of(tmp_path / state / "hat-1", **limits) for state in ("a", "b")]
+    if None in groups:
+        pytest.skip("no control group can be made here")
+    for group in groups:
+        group.remove()
+    assert groups[0].folders != groups[1].folders

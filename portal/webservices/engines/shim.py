@@ -124,9 +124,7 @@ class Keeper:
         self._writing = threading.Lock()
         self._failures = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._cgroup = Cgroup.make(
-            f"run-{self.spec.name}", memory_bytes=self.spec.memory_bytes, pids=PIDS
-        )
+        self._cgroup = Cgroup.of(self.folder, memory_bytes=self.spec.memory_bytes, pids=PIDS)
 
     def run(self) -> None:
         """Keep the replica running until SIGTERM."""

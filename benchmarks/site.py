@@ -18,8 +18,7 @@ class Site:
         folder.chmod(0o711)
         self._git = GitServer(folder / "git")
         self._git.root.mkdir()
-        self._portal = Portal(folder / "state")
-        self._portal.env["PORTAL_GIT_TRUSTED_PREFIXES"] = self._git.url
+        self._portal = Portal(folder / "state", git_url=self._git.url)
 
     def __enter__(self) -> Self:
         self._git.__enter__()

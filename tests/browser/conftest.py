@@ -30,7 +30,7 @@ def two_free_ports():
 class Portal:
     """`manage.py up` in a state directory of its own."""
 
-    def __init__(self, state):
+    def __init__(self, state, *, git_url=""):
         self.state = state
         self.port, self.tools_port = two_free_ports()
         self.url = f"http://localhost:{self.port}"
@@ -40,6 +40,7 @@ class Portal:
             "PORTAL_STATE": str(state),
             "PORTAL_PORT": str(self.port),
             "PORTAL_TOOLS_PORT": str(self.tools_port),
+            "PORTAL_GIT_TRUSTED_PREFIXES": f"http://127.0.0.1:{self.port}/examples/,{git_url}",
         }
         self.log = state.parent / "up.log"
 
@@ -90,10 +91,10 @@ class Portal:
 
 
 @pytest.fixture(scope="session")
-def portal(tmp_path_factory):
+def portal(tmp_path_factory, git_server):
     if sandbox.probe().mode != "namespaces":
         pytest.skip(f"no sandbox here: {sandbox.probe().means[0]}")
-    portal = Portal(tmp_path_factory.mktemp("portal") / "state")
+    portal = Portal(tmp_path_factory.mktemp("portal") / "state", git_url=git_server.url)
     portal.start()
     yield portal
     portal.stop()

@@ -73,6 +73,23 @@ def test_the_log_of_a_build_can_be_searched_and_survives_a_reload(portal, signed
     assert page.locator(".log-line").count() == before
 
 
+def test_what_a_build_prints_is_text_and_never_a_page(portal, signed_in, git_server):
+    page = signed_in
+    trick = "<img src=x onerror=document.title='hacked'><script>document.title='hacked'</script>"
+    url, _commit = git_server.repository("trick", {"Procfile": f"web: echo \x1b[31m{trick}\n"})
+    page.goto(f"{portal.url}/tools/register/")
+    page.get_by_label("Name").fill("trick")
+    page.get_by_label("Title").fill(trick)
+    page.get_by_label("Repository").fill(url)
+    page.get_by_role("button", name="Register").click()
+    page.get_by_role("button", name="Build", exact=True).click()
+    page.get_by_role("heading", name="Build 1 Succeeded").wait_for()
+    assert page.locator(".log-line .sgr-31").first.inner_text() == trick
+    page.goto(f"{portal.url}/")
+    assert page.get_by_role("link", name=trick).count() >= 1
+    assert "hacked" not in page.title()
+
+
 @pytest.mark.parametrize(
     "path",
     ["/", "/tools/by-hand/", "/tools/by-hand/builds/1/", "/tools/by-hand/webservice/",

@@ -95,6 +95,8 @@ class Tree:
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), timeout=1)
+        # asyncio has no public way to let go of a pipe that somebody else still holds.
+        process._transport.close()  # type: ignore[attr-defined]
         ending.cancel()
         reading.cancel()
         await asyncio.gather(reading, ending, return_exceptions=True)

@@ -14,7 +14,7 @@ os.environ |= {
     "PORTAL_DEBUG": "true",
     "PORTAL_RATE_USER": "100000/min",
     "PORTAL_RATE_ANONYMOUS": "100000/min",
-    "DATABASE_URL": f"sqlite:///{STATE}/db.sqlite3",
+    "DATABASE_URL": os.environ.get("PORTAL_TEST_DATABASE_URL", f"sqlite:///{STATE}/db.sqlite3"),
     "CACHE_URL": "locmemcache://",
     # pytest-playwright keeps an event loop running in the thread of the tests.
     "DJANGO_ALLOW_ASYNC_UNSAFE": "true",

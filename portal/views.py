@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db import DatabaseError, connection
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -72,7 +72,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "tools": rows_of(list(page.object_list)),
         "page": page,
         "query": request.GET.get("q", ""),
-        "filters": {"running": "running" in request.GET, "mine": "mine" in request.GET},
+        "filters": {"running": "running" in request.GET},
     }
     template = (
         "portal/_tool_rows.html" if "HX-Request" in request.headers else "portal/dashboard.html"
@@ -81,12 +81,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 
 def _found(request: HttpRequest) -> Page[Tool]:
-    tools: QuerySet[Tool] = Tool.objects.public().order_by("name")
     query = request.GET.get("q", "").strip()
-    if query:
-        tools = tools.filter(
-            Q(name__icontains=query) | Q(title__icontains=query) | Q(description__icontains=query)
-        )
+    tools = Tool.objects.public().search(query).order_by("name")
     if "running" in request.GET:
         tools = tools.filter(webservice__status=WebserviceStatus.RUNNING)
     return Paginator(tools, PAGE_SIZE).get_page(request.GET.get("page"))

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -113,4 +113,3 @@ class SandboxExecutor:
 
 # Bytes that are left to the platform on its disk.
 LEAST_FREE = 64 * 1024**2
-Say = Callable[[str], None]

@@ -116,14 +116,13 @@ def _judge(
     crashed = next((each for each in own if each.restarts >= CRASHES_AT_MOST), None)
     if crashed is None and now - starting.created_at <= timedelta(seconds=limit):
         return
-    starting.log_tail = "".join(_tail(each, variables, engine=engine) for each in own[:1])
     starting.move_to(
         ReleaseStatus.FAILED,
         at=now,
         reason_code=Reason.CRASHED if crashed else Reason.NEVER_HEALTHY,
         reason=_why(crashed, own, live),
         ended_at=now,
-        log_tail=starting.log_tail,
+        log_tail="".join(_tail(each, variables, engine=engine) for each in own[:1]),
     )
 
 

@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "portal.tools",
     "builds",
     "portal.webservices",
+    "stories",
 ]
 # The development identity signs anyone in as anyone: portal.accounts has a check that refuses it
 # where DEBUG is off.
@@ -209,6 +210,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(STATE / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-builds": {"task": "builds.tasks.sweep", "schedule": 2.0},
     "sweep-webservices": {"task": "portal.webservices.tasks.sweep", "schedule": 2.0},
+    "sample-use": {"task": "stories.tasks.sample", "schedule": 3600.0},
     "clean-up": {"task": "portal.webservices.tasks.clean_up", "schedule": 600.0},
 }
 

@@ -5,6 +5,7 @@ A view is marked with `@requires(role)`; a REST view class has `required_role = 
 - `public`: anyone
 - `member`: anyone who is signed in
 - `viewer`, `maintainer`: people with that role on the tool that the address names
+- `workgroup`: members of the workgroup, and administrators
 - `admin`: administrators
 
 The mark makes sure that somebody is signed in. Which tool somebody may see or change is part of the
@@ -30,7 +31,7 @@ class MemberRequest(HttpRequest):
     user: User
 
 
-ROLES = ("public", "member", "viewer", "maintainer", "admin")
+ROLES = ("public", "member", "viewer", "maintainer", "workgroup", "admin")
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -63,6 +64,9 @@ def _refusal(request: HttpRequest, role: str) -> HttpResponseBase | None:
         return None
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
-    if role == "admin" and not request.user.is_admin:
+    user = request.user
+    if role == "admin" and not user.is_admin:
+        raise PermissionDenied
+    if role == "workgroup" and not (user.is_workgroup or user.is_admin):
         raise PermissionDenied
     return None

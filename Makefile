@@ -36,6 +36,7 @@ assets: | $(BIN)/python ## Fetch Wikimedia's Codex styles, by a locked version a
 
 run: setup ## Set up, migrate and serve the portal
 	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py load_catalogue --verbosity 0
 	@exec $(BIN)/python manage.py up
 
 test: setup-dev ## Run the tests

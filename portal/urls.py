@@ -15,6 +15,7 @@ urlpatterns = [
     path("", include("portal.tools.urls")),
     path("", include("builds.urls")),
     path("", include("portal.webservices.urls")),
+    path("", include("stories.urls")),
     path("tools/<slug:name>/", views.tool_detail, name="tool"),
     path("api/v1/", include("portal.tools.api")),
     path("api/v1/", include("builds.api")),

@@ -45,6 +45,7 @@ class Outlook:
     days_past: int | None
     first_supported: date | None
     supported_share: float
+    end: date
 
     @property
     def never_catches_up(self) -> bool:
@@ -107,13 +108,15 @@ def outlook(
         days_past=past_end_of_life(known.get(version), start),
         first_supported=first,
         supported_share=sum(supported) / max(1, (end - start).days),
+        end=end,
     )
 
 
 def _days(start: date, end: date, upgrades_per_year: float) -> list[date]:
     if upgrades_per_year <= 0:
         return []
-    days, number = [], 1
+    days: list[date] = []
+    number = 1
     while True:
         months, rest = divmod(number * 12 / upgrades_per_year, 1)
         day = months_after(start, int(months)) + timedelta(days=round(rest * 30))

@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy as _
 
 from stories import cadence, evidence
 from stories.guards import overdue
-from stories.kinds import KINDS
+from stories.kinds import KINDS, Label
 from stories.models import Flag, Link, Record, RecordQuerySet
 
-Found = Iterable[tuple[Record, Any]]
+Found = Iterable[tuple[Record, Label]]
 CARRIED_OVER_AT_MOST = 3
 UNUSED = timedelta(days=90)
 # Links whose target gives a reason: it matters when that changes.
@@ -30,8 +30,8 @@ class Check:
     """`label` names the finding, `advice` says what to do. `is_gap` is false for contradictions."""
 
     code: str
-    label: Any
-    advice: Any
+    label: Label
+    advice: Label
     find: Callable[[RecordQuerySet, datetime], Found]
     is_gap: bool
 
@@ -41,8 +41,8 @@ CHECKS: dict[str, Check] = {}
 
 def _check(
     code: str,
-    label: Any,
-    advice: Any,
+    label: Label,
+    advice: Label,
     *,
     is_gap: bool = True,
 ) -> Callable[[Callable[[RecordQuerySet, datetime], Found]], None]:

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from django.db import DatabaseError, transaction
 from django.db.models import Count, Exists, F, Max, OuterRef, QuerySet, TextField
@@ -20,6 +19,7 @@ from portal.accounts.models import User
 from portal.tools.models import EnvVar, Membership, Tool
 from portal.webservices.models import Release, Webservice
 from portal.webservices.states import ReleaseStatus, Status
+from stories.kinds import Label
 from stories.models import Reading
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Metric:
     """`tools` is the query at a moment."""
 
     name: str
-    label: Any
+    label: Label
     tools: Callable[[datetime], QuerySet[Tool]]
 
 
@@ -43,7 +43,7 @@ METRICS: dict[str, Metric] = {}
 
 def metric(
     name: str,
-    label: Any,  # noqa: ANN401
+    label: Label,
 ) -> Callable[[Callable[[datetime], QuerySet[Tool]]], Callable[[datetime], QuerySet[Tool]]]:
     """Register a query under a name that records refer to."""
 
@@ -137,7 +137,7 @@ def _several_languages(now: datetime) -> QuerySet[Tool]:
     return _tools(now).filter(Exists(both))
 
 
-def choices() -> list[tuple[str, Any]]:
+def choices() -> list[tuple[str, Label]]:
     return [(each.name, each.label) for each in METRICS.values()]
 
 

@@ -20,9 +20,19 @@ BYTES_AT_MOST = 2 * 1024**2
 _MARK = re.compile(r"<!-- field: ([a-z_]+) -->")
 # What the front matter says besides fields and links.
 KEYS = (
-    "uid title status status_reason look_again_on superseded_by merged_into is_deleted "
-    "source anchor quote certainty"
-).split()  # noqa: SIM905
+    "uid",
+    "title",
+    "status",
+    "status_reason",
+    "look_again_on",
+    "superseded_by",
+    "merged_into",
+    "is_deleted",
+    "source",
+    "anchor",
+    "quote",
+    "certainty",
+)
 
 
 class BadFile(Exception):
@@ -75,7 +85,10 @@ def to_markdown(snapshot: Mapping[str, Any], version: int | None = None) -> str:
 
 def _sparse(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows without what is empty in them."""
-    return [{name: value for name, value in row.items() if value not in ("", None, [], False)} for row in rows]
+    return [
+        {name: value for name, value in row.items() if value not in ("", None, [], False)}
+        for row in rows
+    ]
 
 
 def _escape(prose: str) -> str:
@@ -166,7 +179,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401
         if self.check_event(yaml.AliasEvent):
-            event = self.peek_event()
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(
                 problem=_("Aliases are not allowed"), problem_mark=event.start_mark
             )

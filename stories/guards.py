@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
@@ -382,6 +382,6 @@ def _superseded(attempt: Attempt) -> Iterator[Missing]:
         yield Missing("no-successor", _("Link the record that supersedes this one."), "links")
 
 
-def overdue(day: str | None, now: datetime, *, grace: timedelta = timedelta(0)) -> bool:
+def overdue(day: str | None, now: datetime) -> bool:
     """Whether a date of `fields` has passed."""
-    return bool(day) and day < (now - grace).date().isoformat()
+    return day is not None and day < now.date().isoformat()

@@ -9,8 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+# A text for people, translated when it is shown.
+Label = str | Promise
 LINE_LENGTH, PROSE_LENGTH, ROWS_AT_MOST = 500, 200_000, 500
 
 LINE, PROSE, DATE, NUMBER, FLAG = "line", "prose", "date", "number", "flag"
@@ -23,9 +26,9 @@ class Field:
 
     name: str
     type: str
-    label: Any
-    help: Any = ""
-    choices: tuple[tuple[str, Any], ...] = ()
+    label: Label
+    help: Label = ""
+    choices: tuple[tuple[str, Label], ...] = ()
     columns: tuple["Field", ...] = ()
 
     @property
@@ -57,16 +60,16 @@ class Kind:
 
     prefix: str
     slug: str
-    name: Any
-    plural: Any
-    about: Any
-    statuses: Mapping[str, Any]
+    name: Label
+    plural: Label
+    about: Label
+    statuses: Mapping[str, Label]
     moves: Mapping[str, tuple[Move, ...]]
     fields: tuple[Field, ...]
     required: tuple[str, ...] = ()
     effective: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
-    title_label: Any = field(default=_("Title"))
+    title_label: Label = field(default=_("Title"))
 
     @property
     def first_status(self) -> str:
@@ -86,7 +89,7 @@ class Kind:
         return {each.name: each.empty for each in self.all_fields}
 
 
-def _rows(name: str, label: Any, *columns: Field, help: Any = "") -> Field:  # noqa: ANN401
+def _rows(name: str, label: Label, *columns: Field, help: Label = "") -> Field:
     return Field(name, ROWS, label, help, columns=columns)
 
 
@@ -804,8 +807,8 @@ class LinkType:
 
     name: str
     inverse: str
-    label: Any
-    inverse_label: Any
+    label: Label
+    inverse_label: Label
     pairs: frozenset[tuple[str, str]] | None
     acyclic: bool = False
     any_kinds: bool = False

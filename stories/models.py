@@ -497,7 +497,7 @@ class Notification(models.Model):
 
 
 class Flag(models.Model):
-    """A finding about a record, from when it was raised until it was cleared; see stories.checks."""
+    """A finding about a record, from when it was raised until it was cleared; see checks."""
 
     record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="flags")
     code = models.CharField(max_length=40)
@@ -521,7 +521,7 @@ class Flag(models.Model):
 
 
 class Reading(models.Model):
-    """What a metric was on a day; `value` is None when it could not be read, and `error` says why."""
+    """What a metric was on a day; where it could not be read `value` is None, `error` says why."""
 
     SAMPLE: ClassVar = 100
 

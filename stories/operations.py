@@ -206,7 +206,7 @@ def create_record(
     except Invalid as error:
         raise _invalid(error) from error
     if uid:
-        record.uid = uid  # type: ignore[assignment]
+        record.uid = uid
     record.status = status or known.first_status
     record.status_since = record.created_at = record.updated_at = at
     record.created_by = record.last_author = record.status_by = by

@@ -87,13 +87,13 @@ def hits(text: str, *, kind: str = "", limit: int = HITS_AT_MOST) -> list[Hit]:
     """What was found, best first, with the words around it; two queries."""
     if not words_of(text):
         return []
+    words: tuple[str, ...]
     if connection.vendor == "sqlite":
-        statement, parameters = _SQLITE_HITS, [words_of(text), kind, kind, limit]
+        statement, words = _SQLITE_HITS, (words_of(text),)
     else:
-        cleaned = text.replace("\0", " ")
-        statement, parameters = _POSTGRES_HITS, [cleaned, cleaned, kind, kind, limit]
+        statement, words = _POSTGRES_HITS, (text.replace("\0", " "),) * 2
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, [*words, kind, kind, limit])
         found = cursor.fetchall()
     records = Record.objects.in_bulk([pk for pk, _snippet in found])
     return [Hit(records[pk], snippet) for pk, snippet in found]

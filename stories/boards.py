@@ -1,0 +1,345 @@
+"""Pages over many records: lists, search, findings, the coverage matrix, traces."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from portal.accounts.permissions import MemberRequest, requires
+from stories import evidence, pictures, search
+from stories.checks import CHECKS
+from stories.kinds import BY_SLUG, KINDS, Kind, split_ident
+from stories.models import Flag, Link, Notification, Record, Revision
+from stories.pictures import Node
+from stories.roles import may, may_create
+from stories.views import find
+
+PAGE_SIZE = 50
+RECENT = 12
+EXPORTED_AT_MOST = 100_000
+MATRIX_AT_MOST = 200
+TRACE_AT_MOST, TRACE_STEPS, TRACE_TOOLS = 60, 4, 4
+
+
+@requires("public")
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """Where the records stand: what is missing, what is asked, what changed."""
+    kinds = Counter(
+        dict(Record.objects.present().values_list("kind").annotate(n=Count("pk")).order_by())
+    )
+    open_flags = Flag.objects.filter(cleared_at=None)
+    questions = Record.objects.present().filter(kind="RA", status="question")
+    context = {
+        "kinds": [(kind, kinds.get(kind.prefix, 0)) for kind in KINDS.values()],
+        "findings": open_flags.count(),
+        "contradictions": open_flags.filter(
+            code__in=[check.code for check in CHECKS.values() if not check.is_gap]
+        ).count(),
+        "questions": questions.order_by("number")[:RECENT],
+        "changes": _recent(),
+        "can_contribute": may(request.user, "contributor"),
+    }
+    return render(request, "stories/home.html", context)
+
+
+def _recent() -> list[Revision]:
+    revisions = Revision.objects.select_related("record", "author").defer("snapshot")
+    return list(revisions.order_by("-at", "-pk")[:RECENT])
+
+
+@requires("public")
+@require_GET
+def records(request: HttpRequest, slug: str) -> HttpResponse:
+    """A list of one kind with filters in the address; also as CSV and JSON."""
+    kind = BY_SLUG.get(slug)
+    if kind is None:
+        raise Http404
+    found = filtered(kind, request)
+    if request.GET.get("format") == "csv":
+        return _csv(kind, found[:EXPORTED_AT_MOST])
+    if request.GET.get("format") == "json":
+        listed = [each.snapshot() for each in found.prefetch_related("links__target")[:PAGE_SIZE]]
+        return JsonResponse({"records": listed}, json_dumps_params={"ensure_ascii": False})
+    flags = Flag.objects.filter(record=OuterRef("pk"), cleared_at=None)
+    page = Paginator(found.annotate(is_flagged=Exists(flags)), PAGE_SIZE).get_page(
+        request.GET.get("page")
+    )
+    query = request.GET.copy()
+    query.pop("page", None)
+    context = {
+        "kind": kind,
+        "page": page,
+        "choices": [each for each in kind.fields if each.choices],
+        "asked": request.GET,
+        "query": query.urlencode(),
+        "checks": list(CHECKS.values()),
+        "can_create": may_create(request.user, kind.prefix),
+    }
+    template = "_record_rows.html" if "HX-Request" in request.headers else "record_list.html"
+    return render(request, f"stories/{template}", context)
+
+
+def filtered(kind: Kind, request: HttpRequest) -> QuerySet[Record]:
+    """Records of a kind by what the address asks for: q, status, owner, flag, any choice field."""
+    asked = request.GET
+    found = Record.objects.present().filter(kind=kind.prefix).select_related("status_by")
+    if statuses := [each for each in asked.getlist("status") if each in kind.statuses]:
+        found = found.filter(status__in=statuses)
+    if owner := asked.get("owner", "").strip():
+        found = found.filter(owner__icontains=owner)
+    if code := asked.get("flag", ""):
+        flags = Flag.objects.filter(record=OuterRef("pk"), cleared_at=None, code=code)
+        found = found.filter(Exists(flags))
+    for field in kind.fields:
+        if field.choices and (value := asked.get(field.name)):
+            found = found.filter(**{f"fields__{field.name}": value})
+    order = {"updated": "-updated_at", "title": "title"}.get(asked.get("order", ""), "number")
+    return search.matching(found, asked.get("q", "")).order_by(order, "number")
+
+
+def _csv(kind: Kind, found: Iterable[Record]) -> HttpResponse:
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{kind.slug}.csv"'
+    writer = csv.writer(response)
+    names = [each.name for each in kind.all_fields]
+    writer.writerow(["ident", "title", "status", *names])
+    for record in found:
+        cells = [record.ident, record.title, record.status]
+        cells += [_cell(record.fields.get(name)) for name in names]
+        writer.writerow([_harmless(str(cell)) for cell in cells])
+    return response
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False) if value else ""
+    return "" if value is None else str(value)
+
+
+def _harmless(cell: str) -> str:
+    """No spreadsheet takes it for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+@requires("public")
+@require_GET
+def find_records(request: HttpRequest) -> HttpResponse:
+    """Search; an ident typed as it is leads straight to its record."""
+    text = request.GET.get("q", "").strip()
+    if split_ident(text) and (record := Record.objects.by_ident(text).first()):
+        return redirect(record)
+    kind = request.GET.get("kind", "")
+    hits = search.hits(text, kind=kind if kind in KINDS else "")
+    context = {
+        "text": text,
+        "kind": kind,
+        "kinds": KINDS.values(),
+        "hits": [(hit.record, _marked(hit.snippet)) for hit in hits[:PAGE_SIZE]],
+        "more": max(0, len(hits) - PAGE_SIZE),
+    }
+    return render(request, "stories/search.html", context)
+
+
+def _marked(snippet: str) -> SafeString:
+    """The words that were found in <mark>; everything else escaped."""
+    pieces: list[tuple[SafeString | str, str, SafeString | str]] = []
+    for place, part in enumerate(snippet.split(search.START)):
+        found, end, rest = part.partition(search.END)
+        if place and end:
+            pieces.append((SafeString("<mark>"), found, SafeString("</mark>")))
+            pieces.append(("", rest, ""))
+        else:
+            pieces.append(("", part, ""))
+    return format_html_join("", "{}{}{}", pieces)
+
+
+@requires("public")
+@require_GET
+def findings(request: HttpRequest) -> HttpResponse:
+    """What does not fit together, by kind of finding."""
+    flags = Flag.objects.filter(cleared_at=None).select_related("record")
+    counts = Counter(flags.values_list("code", flat=True))
+    shown = request.GET.get("code", "")
+    groups: list[dict[str, Any]] = []
+    for check in CHECKS.values():
+        if counts[check.code] and shown in ("", check.code):
+            limit = PAGE_SIZE * 10 if shown else PAGE_SIZE
+            found = flags.filter(code=check.code).order_by("record__kind", "record__number")
+            groups.append(
+                {"check": check, "count": counts[check.code], "flags": list(found[:limit])}
+            )
+    groups.sort(key=lambda group: counts[group["check"].code], reverse=True)
+    context = {
+        "groups": groups,
+        "total": sum(counts.values()),
+        "kinds": sum(1 for check in CHECKS if counts[check]),
+        "shown": shown,
+    }
+    return render(request, "stories/findings.html", context)
+
+
+@requires("public")
+@require_GET
+def questions(request: HttpRequest) -> HttpResponse:
+    """Rationales that are honest questions, with who looks for the answer."""
+    asked = Record.objects.present().filter(kind="RA", status="question").order_by("number")
+    about: dict[int, list[Record]] = {}
+    links = Link.objects.filter(type="justified_by", target__in=asked).select_related("source")
+    for link in links:
+        about.setdefault(link.target_id, []).append(link.source)
+    rows = [(record, about.get(record.pk, [])) for record in asked[: PAGE_SIZE * 4]]
+    return render(request, "stories/questions.html", {"rows": rows})
+
+
+@requires("public")
+@require_GET
+def matrix(request: HttpRequest) -> HttpResponse:
+    """Stories by features, with how many tools use each feature; empty rows are work to do."""
+    stories = Record.objects.undone().filter(kind="US").order_by("number")
+    features = Record.objects.undone().filter(kind="FT").order_by("number")
+    if request.GET.get("status"):
+        stories = stories.filter(status=request.GET["status"])
+    if request.GET.get("gaps"):
+        stories = stories.unlinked("implemented_by")
+    page = Paginator(stories, PAGE_SIZE).get_page(request.GET.get("page"))
+    columns = list(features[:MATRIX_AT_MOST])
+    rows = list(page.object_list)
+    cells = set(
+        Link.objects.filter(type="implemented_by", source__in=rows, target__in=columns).values_list(
+            "source_id", "target_id"
+        )
+    )
+    known = evidence.latest(each.fields["metric"] for each in columns)
+    use = {each.pk: known.get(each.fields["metric"]) for each in columns}
+    if request.GET.get("format") == "csv":
+        return _matrix_csv(list(stories), columns)
+    asked_for = {target for _source, target in cells}
+    context = {
+        "page": page,
+        "columns": [(each, use[each.pk], each.pk in asked_for) for each in columns],
+        "rows": [
+            {
+                "story": story,
+                "cells": [(each, (story.pk, each.pk) in cells) for each in columns],
+                "is_empty": not any((story.pk, each.pk) in cells for each in columns),
+            }
+            for story in rows
+        ],
+        "statuses": KINDS["US"].statuses,
+        "asked": request.GET,
+    }
+    return render(request, "stories/matrix.html", context)
+
+
+def _matrix_csv(stories: Sequence[Record], features: Sequence[Record]) -> HttpResponse:
+    cells = set(Link.objects.filter(type="implemented_by").values_list("source_id", "target_id"))
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    writer = csv.writer(response)
+    writer.writerow(["story", "title", *(each.ident for each in features)])
+    for story in stories:
+        marks = ["x" if (story.pk, each.pk) in cells else "" for each in features]
+        writer.writerow([story.ident, _harmless(story.title), *marks])
+    return response
+
+
+# From left to right in a trace: where it was said, who wants it, what does it, why, on what.
+_COLUMNS = {"MT": 0, "AI": 0, "PE": 1, "UC": 1, "US": 2, "MS": 2, "DD": 3, "DR": 3, "FT": 4}
+_COLUMNS |= {"RA": 5, "PC": 5, "UP": 4, "CL": 5, "UR": 5, "ST": 5}
+_TOOL_COLUMN = 6
+# A trace ends at these: everything meets there.
+_HUBS = ("MT", "PE", "UC", "PC", "MS")
+
+
+@requires("public")
+@require_GET
+def trace(request: HttpRequest, ident: str) -> HttpResponse:
+    """What leads to a record and what it leads to, as far as the tools that run."""
+    record = find(ident)
+    found, edges = _reach(record, request.GET.get("line", ""))
+    known = evidence.latest(each.fields.get("metric", "") for each in found.values())
+    nodes = [
+        Node(each.ident, each.title, each.get_absolute_url(), _COLUMNS[each.kind])
+        for each in sorted(found.values(), key=lambda each: (each.kind, each.number))
+    ]
+    tools: dict[str, Node] = {}
+    for each in found.values():
+        reading = known.get(each.fields.get("metric", ""))
+        for name in list(reading.sample if reading else [])[:TRACE_TOOLS]:
+            tools[name] = Node(name, str(_("tool")), f"/tools/{name}/", _TOOL_COLUMN)
+            edges.append((each.ident, name))
+    nodes += tools.values()
+    label = _("What leads to %(record)s and what it leads to") % {"record": record.ident}
+    context = {
+        "record": record,
+        "kind": record.kind_of,
+        "tab": "trace",
+        "picture": pictures.graph(nodes, edges, label),
+        "nodes": nodes,
+        "edges": edges,
+    }
+    return render(request, "stories/trace.html", context)
+
+
+def _reach(start: Record, line: str) -> tuple[dict[int, Record], list[tuple[str, str]]]:
+    """Records around one, by links and by quotation, in two queries for each step."""
+    found = {start.pk: start}
+    edges: dict[tuple[str, str], None] = {}
+    front = [start]
+    for _step in range(TRACE_STEPS):
+        ends = Q(source__in=front) | Q(target__in=front)
+        links = Link.objects.filter(ends).select_related("source", "target")
+        pairs = [(link.source, link.target, link.anchor) for link in links]
+        quoting = Record.objects.present().filter(source__in=front).select_related("source")
+        pairs += [(each.source, each, each.anchor) for each in quoting if each.source]
+        front = []
+        for source, target, anchor in pairs:
+            is_other_line = line and start.pk in (source.pk, target.pk) and anchor != line
+            if is_other_line:
+                continue
+            for each in (source, target):
+                if each.pk not in found and len(found) < TRACE_AT_MOST:
+                    found[each.pk] = each
+                    if each.kind not in _HUBS:
+                        front.append(each)
+            if source.pk in found and target.pk in found:
+                edges[source.ident, target.ident] = None
+        if not front:
+            break
+    return found, list(edges)
+
+
+@requires("public")
+@require_GET
+def changes(request: HttpRequest) -> HttpResponse:
+    """All changes of all records, newest first."""
+    revisions = Revision.objects.select_related("record", "author").defer("snapshot")
+    page = Paginator(revisions.order_by("-at", "-pk"), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "stories/changes.html", {"page": page})
+
+
+@requires("member")
+@require_GET
+def notifications(request: MemberRequest) -> HttpResponse:
+    notices = Notification.objects.filter(user=request.user).select_related("record")
+    page = Paginator(notices, PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "stories/notifications.html", {"page": page})
+
+
+@requires("member")
+@require_POST
+def notifications_read(request: MemberRequest) -> HttpResponse:
+    unread = Notification.objects.filter(user=request.user, read_at=None)
+    unread.update(read_at=timezone.now())
+    return redirect("notifications")

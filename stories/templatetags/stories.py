@@ -1,0 +1,52 @@
+"""What templates need to show records, and why a feature is there wherever it is met."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from portal.tools.models import Tool
+from stories import evidence
+from stories.kinds import ACTION, DECISION, FEATURE, RATIONALE, STORY, Kind, Label
+from stories.models import Link, Record, Support
+
+register = template.Library()
+
+
+@register.filter
+def anchor(topic: int, line: int) -> str:
+    return f"t{topic}.l{line}"
+
+
+@register.filter
+def of_line(cited: Mapping[str, Sequence[Record]] | None, anchor: str) -> Sequence[Record]:
+    return (cited or {}).get(anchor, ())
+
+
+@register.filter
+def item(mapping: Mapping[str, Any], name: str) -> Any:  # noqa: ANN401
+    return mapping.get(name, "")
+
+
+@register.filter
+def line_kinds(kind: Kind) -> list[tuple[str, Label]]:
+    """What a line of a meeting can be made into."""
+    return [(each.slug, each.name) for each in (STORY, RATIONALE, DECISION, ACTION, FEATURE)]
+
+
+@register.filter
+def tools_count(supports: Iterable[Support]) -> int:
+    return len({each.tool_id for each in supports if each.tool_id})
+
+
+@register.inclusion_tag("stories/_why.html")
+def why(tool: Tool) -> dict[str, Any]:
+    """The features that a tool is counted for, each with its rationale."""
+    names = evidence.metrics_of(tool, timezone.now())
+    features = Record.objects.undone().filter(kind="FT", fields__metric__in=sorted(names))
+    reasons: dict[int, Record] = {}
+    links = Link.objects.filter(type="justified_by", source__in=features)
+    for link in links.select_related("target").order_by("is_agreed"):
+        reasons[link.source_id] = link.target
+    return {"features": [{"feature": each, "why": reasons.get(each.pk)} for each in features]}

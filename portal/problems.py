@@ -1,6 +1,6 @@
 """Errors of the REST API as RFC 9457 problem details: a sentence, and what it is about."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -42,6 +42,14 @@ class Unprocessable(exceptions.APIException):
         self.field = field
 
 
+class Problems(exceptions.APIException):
+    """Several things that are in the way, each with a sentence in `detail`."""
+
+    def __init__(self, status_code: int, code: str, errors: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(" ".join(str(each["detail"]) for each in errors))
+        self.status_code, self.default_code, self.errors = status_code, code, errors
+
+
 def refusal(sentence: str, *, field: str) -> exceptions.APIException:
     """A refusal of an operation: about a value, or about the state of things."""
     return Unprocessable(sentence, field=field) if field else Conflict(sentence)
@@ -80,8 +88,10 @@ def _detail(error: Exception) -> str:
     return str(getattr(error, "detail", "")) or _("You may not do this.")
 
 
-def _errors(error: Exception) -> list[dict[str, str]]:
+def _errors(error: Exception) -> Sequence[Mapping[str, Any]]:
     """What is wrong with which field; empty for errors that are not about fields."""
+    if isinstance(error, Problems):
+        return error.errors
     if isinstance(error, Unprocessable):
         return [{"field": error.field, "detail": str(error.detail)}]
     if isinstance(error, exceptions.ValidationError):

@@ -23,7 +23,7 @@ from stories.kinds import BY_SLUG, KINDS, Kind, split_ident
 from stories.models import Flag, Link, Notification, Record, Revision
 from stories.pictures import Node
 from stories.roles import may, may_create
-from stories.views import find
+from stories.views import find, head
 
 PAGE_SIZE = 50
 RECENT = 12
@@ -258,8 +258,6 @@ def _matrix_csv(stories: Sequence[Record], features: Sequence[Record]) -> HttpRe
 _COLUMNS = {"MT": 0, "AI": 0, "PE": 1, "UC": 1, "US": 2, "MS": 2, "DD": 3, "DR": 3, "FT": 4}
 _COLUMNS |= {"RA": 5, "PC": 5, "UP": 4, "CL": 5, "UR": 5, "ST": 5}
 _TOOL_COLUMN = 6
-# A trace ends at these: everything meets there.
-_HUBS = ("MT", "PE", "UC", "PC", "MS")
 
 
 @requires("public")
@@ -281,10 +279,7 @@ def trace(request: HttpRequest, ident: str) -> HttpResponse:
             edges.append((each.ident, name))
     nodes += tools.values()
     label = _("What leads to %(record)s and what it leads to") % {"record": record.ident}
-    context = {
-        "record": record,
-        "kind": record.kind_of,
-        "tab": "trace",
+    context = head(request, record, "trace") | {
         "picture": pictures.graph(nodes, edges, label),
         "nodes": nodes,
         "edges": edges,
@@ -293,31 +288,45 @@ def trace(request: HttpRequest, ident: str) -> HttpResponse:
 
 
 def _reach(start: Record, line: str) -> tuple[dict[int, Record], list[tuple[str, str]]]:
-    """Records around one, by links and by quotation, in two queries for each step."""
+    """Records to the left and to the right of one, by links and quotations.
+
+    A way that leads left goes on to the left, so that it is a trace and not all that hangs
+    together. Of a meeting, `line` picks what cites that line. Two queries for each step.
+    """
     found = {start.pk: start}
     edges: dict[tuple[str, str], None] = {}
-    front = [start]
+    # Records to go on from, with the direction: -1 left, 1 right, 0 both.
+    front = {start.pk: 0}
     for _step in range(TRACE_STEPS):
-        ends = Q(source__in=front) | Q(target__in=front)
-        links = Link.objects.filter(ends).select_related("source", "target")
-        pairs = [(link.source, link.target, link.anchor) for link in links]
-        quoting = Record.objects.present().filter(source__in=front).select_related("source")
-        pairs += [(each.source, each, each.anchor) for each in quoting if each.source]
-        front = []
-        for source, target, anchor in pairs:
-            is_other_line = line and start.pk in (source.pk, target.pk) and anchor != line
-            if is_other_line:
-                continue
-            for each in (source, target):
-                if each.pk not in found and len(found) < TRACE_AT_MOST:
-                    found[each.pk] = each
-                    if each.kind not in _HUBS:
-                        front.append(each)
-            if source.pk in found and target.pk in found:
-                edges[source.ident, target.ident] = None
-        if not front:
-            break
+        following: dict[int, int] = {}
+        for source, target, anchor in _joined(list(front)):
+            for here, there in ((source, target), (target, source)):
+                if here.pk not in front or (line and here == start and anchor != line):
+                    continue
+                way = _COLUMNS[there.kind] - _COLUMNS[here.kind]
+                way = (way > 0) - (way < 0)
+                if not way or front[here.pk] == -way:
+                    continue
+                if there.pk not in found and len(found) < TRACE_AT_MOST:
+                    found[there.pk] = there
+                    following[there.pk] = way
+                if there.pk in found:
+                    left, right = (here, there) if way > 0 else (there, here)
+                    edges[left.ident, right.ident] = None
+        front = following
     return found, list(edges)
+
+
+def _joined(pks: Sequence[int]) -> list[tuple[Record, Record, str]]:
+    """Pairs of records of which one is among these: linked, or quoting the other."""
+    ends = Q(source__in=pks) | Q(target__in=pks)
+    links = Link.objects.filter(ends).select_related("source", "target")
+    pairs = [(link.source, link.target, link.anchor) for link in links]
+    quoting = Record.objects.present().filter(
+        Q(source__in=pks) | Q(pk__in=pks, source__isnull=False)
+    )
+    quotes = [(each, each.source, each.anchor) for each in quoting.select_related("source")]
+    return pairs + [(each, source, anchor) for each, source, anchor in quotes if source]
 
 
 @requires("public")

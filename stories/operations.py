@@ -17,12 +17,11 @@ from portal.accounts.models import User
 from portal.tools.models import Tool
 from stories import checks, evidence, guards, search
 from stories.guards import Attempt, Missing
-from stories.kinds import INVERSES, KINDS, LINK_TYPES, LinkType, Move, split_ident
+from stories.kinds import INVERSES, KINDS, LINK_TYPES, LinkType, Move
 from stories.merging import Clash, merge_fields
 from stories.models import (
     Comment,
     Counter,
-    Flag,
     Link,
     MinuteLine,
     Notification,
@@ -398,12 +397,14 @@ def restore(record: Record, number: int, *, by: User, at: datetime) -> Record:
 # --- moves ----------------------------------------------------------------------------------
 
 
-def moves_for(record: Record, by: object) -> list[Move]:
-    """The moves that somebody may make from here, whether or not the guards are content."""
+def possible_moves(
+    record: Record, *, by: User | None, at: datetime
+) -> list[tuple[Move, list[Missing]]]:
+    """The moves from here, each with everything that is missing for it."""
     return [
-        move
+        (move, guards.missing(Attempt(record, move, by, at)))
         for move in record.kind_of.moves_from(record.status)
-        if guards.may_move(by, record, move)
+        if (move.to, move.role) != ("superseded", "system")
     ]
 
 
@@ -977,11 +978,3 @@ def anchor_of(meeting: Record, quote: str) -> str:
             if occurs(quote, join_line(line)):
                 return f"t{topic['number']}.l{line['number']}"
     return ""
-
-
-def by_ident(ident: str) -> Record | None:
-    return Record.objects.by_ident(ident).first() if split_ident(ident) else None
-
-
-def open_flags(record: Record) -> list[Flag]:
-    return list(record.flags.filter(cleared_at=None))

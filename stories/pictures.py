@@ -1,10 +1,10 @@
 """Pictures as SVG, made on the server; their colours come from the page, so both themes fit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -42,6 +42,10 @@ def sparkline(values: Sequence[float | None], label: str) -> SafeString:
     )
 
 
+def _joined(parts: Iterable[SafeString]) -> SafeString:
+    return format_html_join("", "{}", ((part,) for part in parts))
+
+
 def timeline(outlook: Outlook, end: date) -> SafeString:
     """Which release runs when, and whether upstream still supports it then."""
     start = outlook.steps[0].on
@@ -59,7 +63,7 @@ def timeline(outlook: Outlook, end: date) -> SafeString:
             last = min(until, step.release.end_of_life)
             supported = (last - step.on).days / days * width
         bars.append((x, size, supported, step.release.name))
-    parts = SafeString().join(
+    parts = _joined(
         format_html(
             '<rect class="late" x="{}" y="{}" width="{}" height="34"/>'
             '<rect class="fine" x="{}" y="{}" width="{}" height="34"/>'
@@ -117,10 +121,8 @@ def graph(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], label: str) -
         for row, node in enumerate(members):
             x = number * (_NODE_WIDTH + _GAP_X)
             place[node.key] = (x, offset + row * (_NODE_HEIGHT + _GAP_Y))
-    lines = SafeString().join(
-        _edge(place[a], place[b]) for a, b in edges if a in place and b in place
-    )
-    boxes = SafeString().join(_box(node, *place[node.key]) for node in nodes)
+    lines = _joined(_edge(place[a], place[b]) for a, b in edges if a in place and b in place)
+    boxes = _joined(_box(node, *place[node.key]) for node in nodes)
     width = max(1, len(columns) * (_NODE_WIDTH + _GAP_X) - _GAP_X)
     height = max(1, tallest * (_NODE_HEIGHT + _GAP_Y))
     return format_html(

@@ -24,6 +24,11 @@ class Section:
     rows: Sequence[Sequence[tuple[Field, Any]]] = ()
     columns: Sequence[Field] = ()
 
+    @property
+    def is_short(self) -> bool:
+        """Whether it can stand in a list of facts."""
+        return self.field.type not in (kinds.PROSE, kinds.LINES, kinds.ROWS, kinds.TOPICS)
+
 
 def sections(kind: Kind, fields: Mapping[str, Any]) -> list[Section]:
     found = []

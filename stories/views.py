@@ -18,7 +18,6 @@ from portal.accounts.permissions import MemberRequest, requires
 from portal.tools.models import Tool
 from stories import evidence, forms, guards, operations, pictures, presentation
 from stories.checks import CHECKS, outlooks
-from stories.guards import Attempt
 from stories.kinds import BY_SLUG, INVERSES, KINDS, LINK_TYPES, Kind, Label
 from stories.models import Comment, Flag, Link, MinuteLine, Record, Review, Revision
 from stories.operations import Conflict, Origin, Refused, Stale
@@ -75,7 +74,7 @@ def record_page(request: HttpRequest, ident: str, slug: str = "") -> HttpRespons
         return _as_of(request, record, request.GET["at"])
     now = timezone.now()
     context = {
-        **_head(request, record, "record"),
+        **head(request, record, "record"),
         "sections": presentation.sections(record.kind_of, record.fields),
         "relations": presentation.relations(record),
         "flags": _flags(record),
@@ -102,7 +101,8 @@ def _is_watched(request: HttpRequest, record: Record) -> bool:
     return isinstance(user, User) and record.watches.filter(user=user).exists()
 
 
-def _head(request: HttpRequest, record: Record, tab: str) -> dict[str, Any]:
+def head(request: HttpRequest, record: Record, tab: str) -> dict[str, Any]:
+    """What the head of every page of a record needs."""
     user = request.user
     return {
         "record": record,
@@ -125,7 +125,7 @@ def _as_of(request: HttpRequest, record: Record, day: str) -> HttpResponse:
         return redirect(record)
     end = timezone.make_aware(datetime.combine(on, time.max))
     revision = record.revisions.filter(at__lte=end, suppressed="").first()
-    context = _head(request, record, "record") | {"on": on, "revision": revision}
+    context = head(request, record, "record") | {"on": on, "revision": revision}
     if revision:
         context["sections"] = presentation.sections(record.kind_of, revision.snapshot["fields"])
         context["links"] = revision.snapshot["links"]
@@ -140,11 +140,8 @@ def _flags(record: Record) -> list[dict[str, Any]]:
 def _moves(request: HttpRequest, record: Record, now: datetime) -> list[dict[str, Any]]:
     """The moves from here with what is missing for each, so that nobody has to try."""
     found = []
-    for move in record.kind_of.moves_from(record.status):
-        if move.role == "system" and move.to == "superseded":
-            continue
-        by = request.user if isinstance(request.user, User) else None
-        missing = guards.missing(Attempt(record, move, by, now))
+    by = request.user if isinstance(request.user, User) else None
+    for move, missing in operations.possible_moves(record, by=by, at=now):
         found.append(
             {
                 "move": move,
@@ -251,7 +248,7 @@ def record_history(request: HttpRequest, ident: str) -> HttpResponse:
     record = find(ident)
     revisions = record.revisions.select_related("author").defer("snapshot")
     page = Paginator(revisions, PAGE_SIZE).get_page(request.GET.get("page"))
-    context = _head(request, record, "history") | {"revisions": page}
+    context = head(request, record, "history") | {"revisions": page}
     context["old_flags"] = [
         {"flag": flag, "check": CHECKS.get(flag.code)}
         for flag in record.flags.order_by("-raised_at")[:PAGE_SIZE]
@@ -274,7 +271,7 @@ def record_diff(request: HttpRequest, ident: str) -> HttpResponse:
     if not any(each.suppressed for each in found.values()):
         before: Mapping[str, Any] = found[start].snapshot if start in found else {}
         parts = presentation.diff(record.kind_of, before, found[to].snapshot)
-    context = _head(request, record, "history")
+    context = head(request, record, "history")
     context |= {"parts": parts, "before": found.get(start), "after": found[to]}
     return render(request, "stories/diff.html", context)
 
@@ -284,7 +281,7 @@ def record_diff(request: HttpRequest, ident: str) -> HttpResponse:
 def record_discussion(request: HttpRequest, ident: str) -> HttpResponse:
     record = find(ident)
     rounds = record.rounds.prefetch_related("reviews__reviewer")
-    context = _head(request, record, "discussion") | {
+    context = head(request, record, "discussion") | {
         "comments": list(record.comments.select_related("author", "resolved_by")),
         "kinds": Comment.Kind.choices,
         "rounds": list(rounds),
@@ -310,7 +307,7 @@ def record_drop(request: HttpRequest, ident: str) -> HttpResponse:
         response = HttpResponse("\n".join(lines) + "\n", content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{record.ident}-tools.csv"'
         return response
-    context = _head(request, record, "drop") | {
+    context = head(request, record, "drop") | {
         "affected": affected,
         "people": sorted({name for each in affected for name in each.maintainers}),
         "relations": presentation.relations(record),
@@ -437,7 +434,7 @@ def record_edit(request: MemberRequest, ident: str) -> HttpResponse:
             else:
                 messages.info(request, _("Nothing was changed."))
             return redirect(record)
-    context = _head(request, record, "edit") | {
+    context = head(request, record, "edit") | {
         "title": title,
         "inputs": forms.inputs_of(kind, fields, errors),
         "errors": errors,
@@ -746,7 +743,7 @@ def minutes(request: MemberRequest, ident: str) -> HttpResponse:
         _attempt(request, write)
         if "HX-Request" not in request.headers:
             return redirect(f"{request.path}?topic={topic}")
-    context = _head(request, meeting, "minutes") | {
+    context = head(request, meeting, "minutes") | {
         "topics": _live_topics(meeting),
         "topic": topic,
         "carried": operations.carried_over(meeting),

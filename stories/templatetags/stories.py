@@ -10,6 +10,7 @@ from portal.tools.models import Tool
 from stories import evidence
 from stories.kinds import ACTION, DECISION, FEATURE, RATIONALE, STORY, Kind, Label
 from stories.models import Link, Record, Support
+from stories.presentation import Section
 
 register = template.Library()
 
@@ -22,6 +23,17 @@ def anchor(topic: int, line: int) -> str:
 @register.filter
 def of_line(cited: Mapping[str, Sequence[Record]] | None, anchor: str) -> Sequence[Record]:
     return (cited or {}).get(anchor, ())
+
+
+@register.filter
+def short(sections: Iterable[Section] | None) -> list[Section]:
+    """Those that a list of facts can hold; the metric has a place of its own."""
+    return [each for each in sections or () if each.is_short and each.field.name != "metric"]
+
+
+@register.filter
+def long(sections: Iterable[Section] | None) -> list[Section]:
+    return [each for each in sections or () if not each.is_short]
 
 
 @register.filter

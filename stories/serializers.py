@@ -1,0 +1,220 @@
+"""Records as REST sends and takes them."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from stories.checks import CHECKS
+from stories.kinds import INVERSES, KINDS, LINK_TYPES
+from stories.models import Comment, Flag, Link, Reading, Record, Review, Revision, Support
+
+KIND_CHOICES = [(prefix, prefix) for prefix in sorted(KINDS)]
+RELATIONS = sorted({*LINK_TYPES, *INVERSES})
+
+
+class LinkSerializer(serializers.ModelSerializer):
+    to = serializers.CharField(source="target.ident")
+
+    class Meta:
+        model = Link
+        fields = ["id", "type", "to", "anchor", "quote", "note", "is_suspect", "created_at"]
+        read_only_fields = fields
+
+
+class RecordSerializer(serializers.ModelSerializer):
+    """One line of a list."""
+
+    ident = serializers.CharField(read_only=True)
+    kind = serializers.ChoiceField(choices=KIND_CHOICES)
+    owner = serializers.CharField(read_only=True)
+    url = serializers.CharField(source="get_absolute_url", read_only=True)
+
+    class Meta:
+        model = Record
+        fields = [
+            "ident",
+            "uid",
+            "kind",
+            "title",
+            "status",
+            "owner",
+            "version",
+            "created_at",
+            "updated_at",
+            "url",
+        ]
+        read_only_fields = fields
+
+
+class RecordDetailSerializer(RecordSerializer):
+    links = serializers.SerializerMethodField()
+    backlinks = serializers.SerializerMethodField()
+    flags = serializers.SerializerMethodField()
+    source_record = serializers.CharField(source="source.ident", default=None)
+    superseded_by = serializers.CharField(source="superseded_by.ident", default=None)
+    content = serializers.JSONField(source="fields")
+
+    class Meta(RecordSerializer.Meta):
+        fields = [
+            *RecordSerializer.Meta.fields,
+            "content",
+            "status_since",
+            "status_reason",
+            "look_again_on",
+            "source_record",
+            "anchor",
+            "quote",
+            "certainty",
+            "superseded_by",
+            "sentence",
+            "links",
+            "backlinks",
+            "flags",
+        ]
+        read_only_fields = fields
+
+    def get_links(self, record: Record) -> list[dict[str, Any]]:
+        return list(LinkSerializer(record.outgoing_links(), many=True).data)
+
+    def get_backlinks(self, record: Record) -> list[dict[str, str]]:
+        links = record.backlinks.select_related("source")
+        return [{"type": each.link_type.inverse, "to": each.source.ident} for each in links]
+
+    def get_flags(self, record: Record) -> list[dict[str, Any]]:
+        flags = record.flags.filter(cleared_at=None)
+        return [{"code": flag.code, "sentence": _words(flag)} for flag in flags]
+
+
+def _words(flag: Flag) -> str:
+    check = CHECKS.get(flag.code)
+    label = str(check.label) if check else flag.code
+    return f"{label}. {flag.sentence}".strip()
+
+
+class NewRecordSerializer(serializers.Serializer):
+    """A record to be made: `content` holds its fields, `quote` the words that it rests on."""
+
+    kind = serializers.ChoiceField(choices=KIND_CHOICES)
+    title = serializers.CharField(max_length=300)
+    content = serializers.DictField(default=dict)
+    summary = serializers.CharField(max_length=500, default="", allow_blank=True)
+    source_record = serializers.CharField(max_length=20, default="", allow_blank=True)
+    anchor = serializers.CharField(max_length=20, default="", allow_blank=True)
+    quote = serializers.CharField(max_length=5000, default="", allow_blank=True)
+
+
+class ChangeSerializer(serializers.Serializer):
+    """What to change; fields of `content` that are not sent stay."""
+
+    title = serializers.CharField(max_length=300, required=False)
+    content = serializers.DictField(default=dict)
+    summary = serializers.CharField(max_length=500, default="", allow_blank=True)
+    is_minor = serializers.BooleanField(default=False)
+
+
+class MoveSerializer(serializers.Serializer):
+    to = serializers.CharField(max_length=16)
+    reason = serializers.CharField(default="", allow_blank=True, max_length=2000)
+    look_again_on = serializers.DateField(required=False, allow_null=True)
+    override = serializers.CharField(default="", allow_blank=True, max_length=2000)
+
+
+class NewLinkSerializer(serializers.Serializer):
+    type = serializers.ChoiceField(choices=RELATIONS)
+    to = serializers.CharField(max_length=20)
+    anchor = serializers.CharField(default="", allow_blank=True, max_length=20)
+    quote = serializers.CharField(default="", allow_blank=True, max_length=5000)
+    note = serializers.CharField(default="", allow_blank=True, max_length=500)
+
+
+class RevisionSerializer(serializers.ModelSerializer):
+    author = serializers.CharField(source="author_name", read_only=True)
+
+    class Meta:
+        model = Revision
+        fields = [
+            "number",
+            "author",
+            "at",
+            "summary",
+            "cause",
+            "changed_fields",
+            "restored_from",
+            "is_minor",
+            "suppressed",
+        ]
+        read_only_fields = fields
+
+
+class RevisionDetailSerializer(RevisionSerializer):
+    snapshot = serializers.SerializerMethodField()
+
+    class Meta(RevisionSerializer.Meta):
+        fields = [*RevisionSerializer.Meta.fields, "snapshot"]
+        read_only_fields = fields
+
+    def get_snapshot(self, revision: Revision) -> dict[str, Any] | None:
+        """None where an administrator suppressed the text."""
+        return None if revision.suppressed else revision.snapshot
+
+
+class CommentSerializer(serializers.ModelSerializer):
+    author = serializers.CharField(source="author.username", default=None, read_only=True)
+
+    class Meta:
+        model = Comment
+        fields = ["id", "author", "kind", "field", "quote", "body", "at", "resolved_at"]
+        read_only_fields = ["id", "at", "resolved_at"]
+
+
+class ReviewSerializer(serializers.ModelSerializer):
+    reviewer = serializers.CharField(source="reviewer.username", read_only=True)
+
+    class Meta:
+        model = Review
+        fields = ["reviewer", "version", "verdict", "text", "at"]
+        read_only_fields = ["version", "at"]
+
+
+class SupportSerializer(serializers.ModelSerializer):
+    user = serializers.CharField(source="user.username", read_only=True)
+    tool = serializers.CharField(source="tool.name", required=False, allow_null=True)
+
+    class Meta:
+        model = Support
+        fields = ["user", "tool", "weight", "why", "at"]
+        read_only_fields = ["at"]
+
+
+class FindingSerializer(serializers.ModelSerializer):
+    record = serializers.CharField(source="record.ident")
+    title = serializers.CharField(source="record.title")
+    sentence = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Flag
+        fields = ["code", "record", "title", "sentence", "raised_at"]
+        read_only_fields = fields
+
+    def get_sentence(self, flag: Flag) -> str:
+        return _words(flag)
+
+
+class ReadingSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Reading
+        fields = ["metric", "on", "value", "sample", "error"]
+        read_only_fields = fields
+
+
+class WhySerializer(serializers.Serializer):
+    """The one sentence that belongs beside a feature wherever it is shown."""
+
+    feature = serializers.CharField()
+    status = serializers.CharField()
+    question = serializers.CharField(allow_null=True)
+    answer = serializers.CharField(allow_null=True)
+    rationale = serializers.CharField(allow_null=True)
+    rationale_status = serializers.CharField(allow_null=True)
+    is_stale = serializers.BooleanField()
+    url = serializers.CharField()

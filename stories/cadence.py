@@ -113,17 +113,15 @@ def outlook(
 
 
 def _days(start: date, end: date, upgrades_per_year: float) -> list[date]:
-    if upgrades_per_year <= 0:
-        return []
+    """When upgrades happen: evenly over the year, to the month and roughly to the day."""
     days: list[date] = []
-    number = 1
-    while True:
-        months, rest = divmod(number * 12 / upgrades_per_year, 1)
-        day = months_after(start, int(months)) + timedelta(days=round(rest * 30))
-        if day > end or len(days) > 1000:
-            return days
+    span = 12 * (end.year - start.year) + 12
+    while upgrades_per_year > 0 and (due := (len(days) + 1) * 12 / upgrades_per_year) <= span:
+        day = months_after(start, int(due)) + timedelta(days=round(due % 1 * 30))
+        if day > end:
+            break
         days.append(day)
-        number += 1
+    return days
 
 
 def _supported_days(step: Step, until: date) -> int:

@@ -1,8 +1,22 @@
-from django.urls import path, re_path
+from django.urls import path, register_converter
 
 from stories import boards, feeds, views
 
-_IDENT = r"^r/(?P<ident>[A-Z]{2}-[1-9]\d{0,8})"
+
+class IdentConverter:
+    """Such as FT-2."""
+
+    regex = r"[A-Z]{2}-[1-9]\d{0,8}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(IdentConverter, "ident")
+_RECORD = "r/<ident:ident>"
 
 urlpatterns = [
     path("stories/", boards.home, name="records_home"),
@@ -18,33 +32,32 @@ urlpatterns = [
     path("stories/notifications/read/", boards.notifications_read, name="notifications_read"),
     path("stories/<slug:slug>/", boards.records, name="records"),
     path("stories/<slug:slug>/new/", views.record_new, name="record_new"),
-    re_path(rf"{_IDENT}/-/edit$", views.record_edit, name="record_edit"),
-    re_path(rf"{_IDENT}/-/history$", views.record_history, name="record_history"),
-    re_path(rf"{_IDENT}/-/changes\.atom$", feeds.ChangesFeed(), name="record_feed"),
-    re_path(rf"{_IDENT}/-/diff$", views.record_diff, name="record_diff"),
-    re_path(rf"{_IDENT}/-/discussion$", views.record_discussion, name="record_discussion"),
-    re_path(rf"{_IDENT}/-/trace$", boards.trace, name="trace"),
-    re_path(rf"{_IDENT}/-/drop$", views.record_drop, name="record_drop"),
-    re_path(rf"{_IDENT}/-/minutes$", views.minutes, name="minutes"),
-    re_path(rf"{_IDENT}/-/move$", views.record_move, name="record_move"),
-    re_path(rf"{_IDENT}/-/merge$", views.record_merge, name="record_merge"),
-    re_path(rf"{_IDENT}/-/delete$", views.record_delete, name="record_delete"),
-    re_path(rf"{_IDENT}/-/reconfirm$", views.record_reconfirm, name="record_reconfirm"),
-    re_path(rf"{_IDENT}/-/link$", views.link_add, name="link_add"),
-    re_path(rf"{_IDENT}/-/link/(?P<pk>\d+)/remove$", views.link_remove, name="link_remove"),
-    re_path(rf"{_IDENT}/-/link/(?P<pk>\d+)/confirm$", views.link_confirm, name="link_confirm"),
-    re_path(rf"{_IDENT}/-/comment$", views.comment_add, name="comment_add"),
-    re_path(
-        rf"{_IDENT}/-/comment/(?P<pk>\d+)/resolve$", views.comment_resolve, name="comment_resolve"
-    ),
-    re_path(rf"{_IDENT}/-/review$", views.review_add, name="review_add"),
-    re_path(rf"{_IDENT}/-/support$", views.support_set, name="support_set"),
-    re_path(rf"{_IDENT}/-/watch$", views.watch_set, name="watch_set"),
-    re_path(rf"{_IDENT}/-/restore/(?P<number>\d+)$", views.record_restore, name="record_restore"),
-    re_path(
-        rf"{_IDENT}/-/suppress/(?P<number>\d+)$",
+    path(f"{_RECORD}/-/edit", views.record_edit, name="record_edit"),
+    path(f"{_RECORD}/-/history", views.record_history, name="record_history"),
+    path(f"{_RECORD}/-/changes.atom", feeds.ChangesFeed(), name="record_feed"),
+    path(f"{_RECORD}/-/diff", views.record_diff, name="record_diff"),
+    path(f"{_RECORD}/-/discussion", views.record_discussion, name="record_discussion"),
+    path(f"{_RECORD}/-/trace", boards.trace, name="trace"),
+    path(f"{_RECORD}/-/drop", views.record_drop, name="record_drop"),
+    path(f"{_RECORD}/-/minutes", views.minutes, name="minutes"),
+    path(f"{_RECORD}/-/move", views.record_move, name="record_move"),
+    path(f"{_RECORD}/-/merge", views.record_merge, name="record_merge"),
+    path(f"{_RECORD}/-/delete", views.record_delete, name="record_delete"),
+    path(f"{_RECORD}/-/reconfirm", views.record_reconfirm, name="record_reconfirm"),
+    path(f"{_RECORD}/-/link", views.link_add, name="link_add"),
+    path(f"{_RECORD}/-/link/<int:pk>/remove", views.link_remove, name="link_remove"),
+    path(f"{_RECORD}/-/link/<int:pk>/confirm", views.link_confirm, name="link_confirm"),
+    path(f"{_RECORD}/-/comment", views.comment_add, name="comment_add"),
+    path(f"{_RECORD}/-/comment/<int:pk>/resolve", views.comment_resolve, name="comment_resolve"),
+    path(f"{_RECORD}/-/review", views.review_add, name="review_add"),
+    path(f"{_RECORD}/-/support", views.support_set, name="support_set"),
+    path(f"{_RECORD}/-/watch", views.watch_set, name="watch_set"),
+    path(f"{_RECORD}/-/restore/<int:number>", views.record_restore, name="record_restore"),
+    path(
+        f"{_RECORD}/-/suppress/<int:number>",
         views.revision_suppress,
         name="revision_suppress",
     ),
-    re_path(rf"{_IDENT}(?:/(?P<slug>[\w-]+))?$", views.record_page, name="record"),
+    path(_RECORD, views.record_page, name="record"),
+    path(f"{_RECORD}/<str:slug>", views.record_page, name="record"),
 ]

@@ -66,6 +66,7 @@ def test_images_that_are_needed_are_not_touched(images, alice):
 
 
 def test_every_scheduled_task_exists():
+    app.loader.import_default_modules()
     names = {entry["task"] for entry in django_settings.CELERY_BEAT_SCHEDULE.values()}
     assert names <= set(app.tasks)
 

@@ -121,6 +121,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
             "PRAGMA cache_size=-16000; PRAGMA journal_size_limit=27103364;"
         ),
     }
+    # A file as in production: a database in memory locks whole tables against other threads.
+    DATABASES["default"]["TEST"] = {"NAME": STATE / "test.sqlite3"}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": env.cache("CACHE_URL", default=f"filecache://{STATE / 'cache-django'}")}
 

@@ -86,7 +86,7 @@ def to_markdown(snapshot: Mapping[str, Any], version: int | None = None) -> str:
 def _sparse(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows without what is empty in them."""
     return [
-        {name: value for name, value in row.items() if value not in ("", None, [], False)}
+        {name: value for name, value in row.items() if value or (value == 0 and value is not False)}
         for row in rows
     ]
 

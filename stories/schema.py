@@ -14,8 +14,13 @@ from stories import kinds
 from stories.kinds import Field, Kind
 
 NUMBER_AT_MOST = 10**15
+TITLE_LENGTH = 300
 # "AB: what was said", with initials or a name before the colon.
 _SPEAKER = re.compile(r"([^\W\d_][\w .'-]{0,39}): +(.*)", re.DOTALL)
+
+_LINE_ENDS = re.compile(r"\r\n?|[\x85\u2028\u2029]")
+# They show nothing and hide much.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Invalid(Exception):
@@ -46,9 +51,10 @@ def clean(kind: Kind, given: Mapping[str, Any]) -> dict[str, Any]:
 def clean_title(title: object) -> str:
     if not isinstance(title, str) or not title.strip():
         raise Invalid({"title": _("Give it a title.")})
-    cleaned = " ".join(title.replace("\0", "").split())
-    if len(cleaned) > 300:
-        raise Invalid({"title": _("A title may have 300 characters at most.")})
+    try:
+        cleaned = " ".join(_text(title, TITLE_LENGTH).split())
+    except ValueError as error:
+        raise Invalid({"title": str(error)}) from error
     return cleaned
 
 
@@ -69,7 +75,7 @@ def _text(value: object, longest: int) -> str:
         value.encode()
     except UnicodeEncodeError as error:
         raise ValueError(_("This is not valid Unicode.")) from error
-    cleaned = value.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    cleaned = _CONTROLS.sub("", _LINE_ENDS.sub("\n", value))
     if len(cleaned) > longest:
         raise ValueError(_("At most %(count)d characters.") % {"count": longest})
     return cleaned

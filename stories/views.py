@@ -350,7 +350,7 @@ def record_new(request: MemberRequest, slug: str) -> HttpResponse:
                 by=request.user,
                 at=timezone.now(),
                 origin=origin,
-                summary=request.POST.get("summary", ""),
+                summary=request.POST.get("change_summary", ""),
             )
         except Refused as refusal:
             errors = {each.field: each.sentence for each in refusal.missing}
@@ -399,7 +399,7 @@ def record_edit(request: MemberRequest, ident: str) -> HttpResponse:
     clashes: Sequence[Any] = ()
     if request.method == "POST":
         fields, title = forms.read(kind, request.POST), request.POST.get("title", "")
-        sent = request.POST.get("version", "")
+        sent = request.POST.get("base_version", "")
         version = int(sent) if sent.isdecimal() else record.version
         base = record.revisions.filter(number=version).first()
         if "notes" in fields and base:
@@ -413,7 +413,7 @@ def record_edit(request: MemberRequest, ident: str) -> HttpResponse:
                 version=version,
                 title=title,
                 fields=fields,
-                summary=request.POST.get("summary", ""),
+                summary=request.POST.get("change_summary", ""),
                 is_minor="is_minor" in request.POST,
             )
         except Conflict as conflict:

@@ -112,7 +112,7 @@ const addPreview = (area) => {
 const key = `draft:${form.dataset.draft}`;
 const note = form.querySelector("[data-draft-note]");
 const isKept = (element) =>
-  element.name && !["csrfmiddlewaretoken", "version"].includes(element.name);
+  element.name && !["csrfmiddlewaretoken", "base_version"].includes(element.name);
 const values = () =>
   [...form.elements]
     .filter(isKept)

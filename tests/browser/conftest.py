@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from builds.lifecycle import sandbox
 
@@ -101,11 +102,25 @@ def portal(tmp_path_factory, git_server):
     subprocess.run(["pkill", "-f", f"engines.shim {portal.state}"])
 
 
-@pytest.fixture(scope="session")
-def browser_type_launch_args():
+@pytest.fixture(scope="package")
+def playwright():
+    """Ended with these tests: its event loop would be in the way of others in this process."""
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def browser(playwright):
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed, for example: apt install chromium")
-    return {"executable_path": CHROMIUM, "args": FLAGS}
+    chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    yield chromium
+    chromium.close()
+
+
+@pytest.fixture(scope="package")
+def browser_context_args():
+    return {}
 
 
 @pytest.fixture

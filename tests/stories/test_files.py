@@ -200,3 +200,11 @@ def test_one_record_in_two_files(catalogue, tmp_path):
     (tmp_path / "FT-2.md").write_bytes(path.read_bytes())
     with pytest.raises(BadFile, match=r"is in .* too"):
         read_directory(tmp_path)
+
+
+@pytest.mark.django_db
+def test_a_zero_is_not_nothing(record_of):
+    record = record_of("DR", expected_effect=[{"measure": "m", "expected": 0}])
+    text = to_markdown(record.snapshot())
+    assert "expected: 0" in text
+    assert parse("x.md", text.encode()).fields == record.fields

@@ -1,0 +1,156 @@
+"""Records in a real browser: reading, writing by keyboard, clashing, taking notes."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("portal")]
+
+PAGES = [
+    "/stories/",
+    "/stories/findings/",
+    "/stories/questions/",
+    "/stories/matrix/",
+    "/stories/features/",
+    "/stories/search/?q=webservice",
+    "/stories/changes/",
+    "/stories/notifications/",
+    "/stories/decisions/new/",
+    "/r/FT-1",
+    "/r/RA-1",
+    "/r/DR-1",
+    "/r/MT-1",
+    "/r/UP-1",
+    "/r/DR-1/-/edit",
+    "/r/MT-1/-/edit",
+    "/r/FT-1/-/history",
+    "/r/FT-1/-/diff?to=1",
+    "/r/FT-1/-/discussion",
+    "/r/FT-8/-/trace",
+    "/r/FT-1/-/drop",
+    "/r/FT-1?at=2099-01-01",
+]
+
+
+def violations(page):
+    """Rules that axe finds broken, of any impact, with the elements."""
+    found = Axe().run(page).response["violations"]
+    return [(each["id"], node["html"]) for each in found for node in each["nodes"]]
+
+
+@pytest.fixture
+def catalogue(portal):
+    portal.manage("load_catalogue", "--verbosity", "0")
+    return portal
+
+
+def sign_in(page, portal, name):
+    page.set_default_timeout(30_000)
+    page.goto(f"{portal.url}/accounts/login/")
+    page.get_by_role("button", name=name).click()
+    page.wait_for_url(f"{portal.url}/")
+    return page
+
+
+@pytest.fixture
+def wanda(page, catalogue):
+    return sign_in(page, catalogue, "wanda")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_violation(catalogue, wanda, scheme):
+    wanda.emulate_media(color_scheme=scheme)
+    problems = []
+    for path in PAGES:
+        wanda.goto(f"{catalogue.url}{path}")
+        problems += [(path, each) for each in violations(wanda)]
+    assert not problems
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_every_page_fits_on_a_phone(catalogue, wanda, language):
+    wanda.set_viewport_size({"width": 320, "height": 640})
+    wanda.set_extra_http_headers({"Accept-Language": language})
+    wide = {}
+    for path in PAGES:
+        wanda.goto(f"{catalogue.url}{path}")
+        over = wanda.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        if over > 0:
+            wide[path] = over
+    assert not wide
+
+
+def test_options_are_written_and_reordered_by_keyboard(catalogue, wanda):
+    wanda.goto(f"{catalogue.url}/stories/decisions/new/")
+    wanda.get_by_label("Question").fill("By keyboard?")
+    wanda.get_by_label("Problem").fill("It **has** to work.")
+    wanda.locator(".preview strong", has_text="has").wait_for()
+    options = wanda.locator("#id-options")
+    options.get_by_label("Option", exact=True).first.fill("One")
+    options.get_by_role("button", name="Add another").press("Enter")
+    options.get_by_label("Option", exact=True).nth(1).fill("Two")
+    options.get_by_label("Option", exact=True).nth(1).press("Alt+ArrowUp")
+    names = [each.input_value() for each in options.get_by_label("Option", exact=True).all()]
+    assert names == ["Two", "One"]
+    wanda.get_by_label("Question").press("Control+Enter")
+    wanda.get_by_role("heading", name="By keyboard?").wait_for()
+    titles = wanda.locator("#f-options h3").all_inner_texts()
+    assert titles == ["Two", "One"]
+
+
+def test_a_draft_outlives_the_tab(catalogue, wanda):
+    address = f"{catalogue.url}/r/UC-1/-/edit"
+    wanda.goto(address)
+    wanda.get_by_label("Outcome").fill("Half a sentence")
+    while not wanda.evaluate(
+        "Object.keys(localStorage).some((key) => key.startsWith('draft:UC-1'))"
+    ):
+        wanda.wait_for_timeout(100)
+    wanda.goto(f"{catalogue.url}/stories/")
+    wanda.goto(address)
+    wanda.get_by_role("button", name="Take it").click()
+    assert wanda.get_by_label("Outcome").input_value() == "Half a sentence"
+    wanda.get_by_role("button", name="Save").click()
+    wanda.locator("#f-outcome", has_text="Half a sentence").wait_for()
+    wanda.goto(address)
+    assert not wanda.get_by_role("button", name="Take it").is_visible()
+
+
+def test_two_editors_clash_and_bring_it_together(catalogue, wanda, browser):
+    other = sign_in(browser.new_context().new_page(), catalogue, "ada")
+    for page in (wanda, other):
+        page.goto(f"{catalogue.url}/r/PE-2/-/edit")
+    other.get_by_label("Summary").fill("Theirs")
+    other.get_by_role("button", name="Save").click()
+    other.get_by_text("Theirs").wait_for()
+    wanda.get_by_label("Summary").fill("Mine")
+    wanda.get_by_role("button", name="Save").click()
+    wanda.get_by_role("heading", name="Somebody else changed the same place").wait_for()
+    assert wanda.locator(".columns pre").all_inner_texts() == ["", "Theirs", "Mine"]
+    assert wanda.get_by_label("Summary").input_value() == "Mine"
+    assert not violations(wanda)
+    wanda.get_by_label("Summary").fill("Theirs and mine")
+    wanda.get_by_role("button", name="Save").click()
+    wanda.locator("#f-summary", has_text="Theirs and mine").wait_for()
+    other.context.close()
+
+
+def test_two_people_take_notes_and_see_each_other(catalogue, wanda, browser):
+    other = sign_in(browser.new_context().new_page(), catalogue, "ada")
+    address = f"{catalogue.url}/r/MT-2/-/minutes"
+    wanda.goto(address)
+    wanda.get_by_role("button", name="Begin the meeting").click()
+    wanda.goto(address)
+    wanda.get_by_label("or a new topic").fill("Cron")
+    wanda.get_by_label("Line", exact=True).fill("AB: first")
+    wanda.get_by_label("Line", exact=True).press("Enter")
+    wanda.locator(".lines", has_text="first").wait_for()
+    other.goto(address)
+    other.get_by_label("Line", exact=True).fill("B: second")
+    other.get_by_label("Line", exact=True).press("Enter")
+    other.locator(".lines", has_text="second").wait_for()
+    wanda.locator(".lines", has_text="second").wait_for()
+    wanda.get_by_label("Line", exact=True).fill("AB: third")
+    wanda.get_by_label("Line", exact=True).press("Enter")
+    other.locator(".lines", has_text="third").wait_for()
+    assert not violations(wanda)
+    other.context.close()

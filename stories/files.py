@@ -126,13 +126,7 @@ class Draft:
 
 def parse(name: str, data: bytes) -> Draft:
     """Read a file. Raises BadFile with the line of what is wrong."""
-    if len(data) > BYTES_AT_MOST:
-        raise BadFile(name, 1, _("The file is larger than 2 MB."))
-    try:
-        text = data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise BadFile(name, line, _("This is not UTF-8.")) from error
+    text = _decoded(name, data)
     if not text.startswith("---\n"):
         raise BadFile(name, 1, _("The file has to begin with a line of three dashes."))
     head, found, body = text[4:].partition("\n---\n")
@@ -149,16 +143,31 @@ def parse(name: str, data: bytes) -> Draft:
     if version is not None and (not isinstance(version, int) or version < 1):
         raise BadFile(name, _line_of(text, "revision:"), _("The revision has to be a number."))
     known = {each.name: each for each in KINDS[key[0]].all_fields}
-    for entry in prose:
-        if entry not in known or known[entry].type != PROSE:
-            line = _line_of(text, f"<!-- field: {entry} -->")
-            raise BadFile(name, line, _("There is no text field “%s”.") % entry)
     fields = {each: front.pop(each) for each in list(front) if each in known}
-    for unknown in front.keys() - set(KEYS):
-        raise BadFile(name, _line_of(text, f"{unknown}:"), _("There is no field “%s”.") % unknown)
+    _refuse_unknown(name, text, front, prose, {each for each in known if known[each].type == PROSE})
     draft = Draft(name, ident, front, fields | prose, links, version)
     _check(draft, text)
     return draft
+
+
+def _decoded(name: str, data: bytes) -> str:
+    if len(data) > BYTES_AT_MOST:
+        raise BadFile(name, 1, _("The file is larger than 2 MB."))
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise BadFile(name, line, _("This is not UTF-8.")) from error
+
+
+def _refuse_unknown(
+    name: str, text: str, front: Mapping[str, Any], prose: Mapping[str, str], texts: set[str]
+) -> None:
+    for unknown in prose.keys() - texts:
+        line = _line_of(text, f"<!-- field: {unknown} -->")
+        raise BadFile(name, line, _("There is no text field “%s”.") % unknown)
+    for unknown in front.keys() - set(KEYS):
+        raise BadFile(name, _line_of(text, f"{unknown}:"), _("There is no field “%s”.") % unknown)
 
 
 def _front_matter(name: str, head: str) -> dict[str, Any]:

@@ -81,13 +81,7 @@ def as_lines(field: Field, value: Any) -> list[str]:  # noqa: ANN401
     if field.type == kinds.LINES:
         return list(value)
     if field.type == kinds.ROWS:
-        lines = []
-        for row in value:
-            for column in field.columns:
-                for line in as_lines(column, row.get(column.name)):
-                    lines.append(f"{column.label}: {line}")
-            lines.append("")
-        return lines[:-1]
+        return _row_lines(field, value)
     if field.type == kinds.TOPICS:
         return [
             line
@@ -97,6 +91,17 @@ def as_lines(field: Field, value: Any) -> list[str]:  # noqa: ANN401
     if field.type == kinds.FLAG:
         return [str(_("yes"))] if value else []
     return str(value).split("\n")
+
+
+def _row_lines(field: Field, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each value, an empty one between rows."""
+    lines: list[str] = []
+    for row in rows:
+        for column in field.columns:
+            said = as_lines(column, row.get(column.name))
+            lines += [f"{column.label}: {line}" for line in said]
+        lines.append("")
+    return lines[:-1]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The whole catalogue as a static site: pages with links and graphs that work without a server."""
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -19,26 +20,11 @@ STYLES = ("vendor/codex/tokens.css", "vendor/codex/tokens-dark.css", "css/portal
 def export_site(directory: Path) -> int:
     """Write the site below `directory`; returns how many pages there are."""
     directory.mkdir(parents=True, exist_ok=True)
-    records = list(
-        Record.objects.present()
-        .select_related("source", "superseded_by")
-        .order_by("kind", "number")
-    )
-    kinds = [
-        (kind, [each for each in records if each.kind == kind.prefix]) for kind in KINDS.values()
-    ]
-    kinds = [(kind, found) for kind, found in kinds if found]
     flags: dict[int, list[Flag]] = {}
     for flag in Flag.objects.filter(cleared_at=None, code__in=CHECKS).select_related("record"):
         flags.setdefault(flag.record_id, []).append(flag)
-    groups = [
-        (check, [flag for found in flags.values() for flag in found if flag.code == check.code])
-        for check in CHECKS.values()
-    ]
-    pages = {
-        "index.html": _page("index", kinds=kinds),
-        "findings.html": _page("findings", groups=[each for each in groups if each[1]]),
-    }
+    records = list(Record.objects.present().select_related("source", "superseded_by"))
+    pages = {"index.html": _index(records), "findings.html": _findings(flags.values())}
     for record in records:
         shown = [(flag, CHECKS[flag.code]) for flag in flags.get(record.pk, [])]
         pages[f"{record.ident}.html"] = _record(record, shown)
@@ -49,6 +35,19 @@ def export_site(directory: Path) -> int:
         if source.is_file():
             (directory / source.name).write_bytes(source.read_bytes())
     return len(pages)
+
+
+def _index(records: Sequence[Record]) -> str:
+    kinds = ((kind, [each for each in records if each.kind_of == kind]) for kind in KINDS.values())
+    return _page("index", kinds=[each for each in kinds if each[1]])
+
+
+def _findings(flags: Iterable[Iterable[Flag]]) -> str:
+    found = [flag for some in flags for flag in some]
+    groups = (
+        (check, [flag for flag in found if flag.code == code]) for code, check in CHECKS.items()
+    )
+    return _page("findings", groups=[each for each in groups if each[1]])
 
 
 def _record(record: Record, flags: object) -> str:

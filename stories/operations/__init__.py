@@ -1,0 +1,62 @@
+"""What people, programs and the platform may do to records; HTML and REST call these."""
+
+from stories.operations.ending import delete_record, merge_into
+from stories.operations.linking import add_link, confirm_link, link_type, make_link, remove_link
+from stories.operations.meeting import carried_over, edited_notes, open_topic, write_minute
+from stories.operations.moving import move, possible_moves, reconfirm
+from stories.operations.saving import Change, Conflict, NotAllowed, Refused, Stale, save
+from stories.operations.talking import (
+    add_comment,
+    approve_if_due,
+    resolve_comment,
+    review,
+    support,
+    watch,
+    withdraw_support,
+)
+from stories.operations.writing import (
+    Origin,
+    Saved,
+    check_quote,
+    create_record,
+    edit_record,
+    restore,
+    suppress,
+)
+
+__all__ = [
+    "Change",
+    "Conflict",
+    "NotAllowed",
+    "Origin",
+    "Refused",
+    "Saved",
+    "Stale",
+    "add_comment",
+    "add_link",
+    "approve_if_due",
+    "carried_over",
+    "check_quote",
+    "confirm_link",
+    "create_record",
+    "delete_record",
+    "edit_record",
+    "edited_notes",
+    "link_type",
+    "make_link",
+    "merge_into",
+    "move",
+    "open_topic",
+    "possible_moves",
+    "reconfirm",
+    "remove_link",
+    "resolve_comment",
+    "restore",
+    "review",
+    "save",
+    "support",
+    "suppress",
+    "watch",
+    "withdraw_support",
+    "write_minute",
+]

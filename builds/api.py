@@ -24,6 +24,7 @@ from builds.serializers import BuildDetailSerializer, BuildSerializer, NewBuildS
 from builds.states import Status
 from builds.views import log_response
 from portal.accounts.models import ApiToken
+from portal.accounts.permissions import RUNNING
 from portal.problems import refusal
 from portal.tools.api import maintained, person, visible
 
@@ -34,6 +35,7 @@ class BuildList(generics.GenericAPIView):
     """The tool's builds, newest first. POST starts one, or answers with the one under way."""
 
     required_role = "viewer"
+    scopes = RUNNING
     permission_classes = [IsAuthenticated]
     serializer_class = BuildSerializer
 
@@ -95,6 +97,7 @@ def _build(request: Request, name: str, number: int) -> Build:
 
 class BuildDetail(APIView):
     required_role = "viewer"
+    scopes = RUNNING
     permission_classes = [IsAuthenticated]
 
     @extend_schema(responses=BuildDetailSerializer)
@@ -106,6 +109,7 @@ class BuildCancel(APIView):
     """Ask for the end of a build; it is cancelled once its processes are gone."""
 
     required_role = "maintainer"
+    scopes = RUNNING
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=None, responses={202: BuildDetailSerializer})
@@ -149,6 +153,7 @@ class BuildLogs(APIView):
     """The log as plain text, from `offset` on; `Range` works too."""
 
     required_role = "viewer"
+    scopes = RUNNING
     permission_classes = [IsAuthenticated]
     renderer_classes = [PlainText]
     content_negotiation_class = AnyType

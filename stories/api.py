@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from portal.accounts.permissions import RECORDS
 from portal.problems import PreconditionFailed, PreconditionRequired, Problems, refusal
 from portal.tools.api import ReadOrSignIn, person
 from portal.tools.models import Tool
@@ -97,6 +98,7 @@ class RecordList(generics.GenericAPIView):
     """All records. POST makes one; members of the workgroup make any, others a story."""
 
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
     serializer_class = RecordSerializer
 
@@ -160,6 +162,7 @@ class RecordDetail(APIView):
     """A record. PATCH saves on top of the version in If-Match, merged with what came since."""
 
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
 
     @extend_schema(responses=RecordDetailSerializer)
@@ -210,6 +213,7 @@ class RecordMoves(APIView):
     """GET: the moves from here with what is missing for each. POST makes one."""
 
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
@@ -254,6 +258,7 @@ class RecordMoves(APIView):
 
 class RecordLinks(APIView):
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
 
     @extend_schema(responses=LinkSerializer(many=True))
@@ -283,6 +288,7 @@ class RecordLinks(APIView):
 
 class RecordLink(APIView):
     required_role = "member"
+    scopes = RECORDS
     permission_classes = [IsAuthenticated]
 
     @extend_schema(responses={204: None})
@@ -295,6 +301,7 @@ class RecordLink(APIView):
 
 class RevisionList(generics.GenericAPIView):
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
     serializer_class = RevisionSerializer
 
@@ -311,6 +318,7 @@ class RevisionList(generics.GenericAPIView):
 
 class RevisionDetail(APIView):
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
 
     @extend_schema(responses=RevisionDetailSerializer)
@@ -323,6 +331,7 @@ class RevisionRestore(APIView):
     """Make an older text the newest."""
 
     required_role = "member"
+    scopes = RECORDS
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=None, responses=RecordDetailSerializer)
@@ -337,6 +346,7 @@ class RecordDiff(APIView):
     """What changed between two versions, field by field and line by line."""
 
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
 
     @extend_schema(
@@ -376,6 +386,7 @@ class RecordDiff(APIView):
 
 class CommentList(APIView):
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
 
     @extend_schema(responses=CommentSerializer(many=True))
@@ -400,6 +411,7 @@ class CommentList(APIView):
 
 class CommentResolve(APIView):
     required_role = "member"
+    scopes = RECORDS
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=None, responses={204: None})
@@ -411,6 +423,7 @@ class CommentResolve(APIView):
 
 class ReviewAdd(APIView):
     required_role = "member"
+    scopes = RECORDS
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=ReviewSerializer, responses={201: ReviewSerializer})
@@ -431,6 +444,7 @@ class SupportList(APIView):
     """Who wants it, and why. PUT says that the caller does, DELETE takes it back."""
 
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
 
     @extend_schema(responses=SupportSerializer(many=True))
@@ -465,6 +479,7 @@ class RecordExport(APIView):
     """The record as the file that `import_records` reads."""
 
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
 
     @extend_schema(responses={(200, "text/markdown"): OpenApiTypes.STR})
@@ -478,6 +493,7 @@ class Export(APIView):
     """All records, one after the other, each as the file that `import_records` reads."""
 
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
 
     @extend_schema(responses={(200, "text/markdown"): OpenApiTypes.STR})
@@ -490,6 +506,7 @@ class FindingList(generics.GenericAPIView):
     """What does not fit together among records."""
 
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
     serializer_class = FindingSerializer
 
@@ -510,6 +527,7 @@ class FeatureWhy(APIView):
     """Why a feature is there, in one sentence."""
 
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
 
     @extend_schema(responses=WhySerializer)
@@ -536,6 +554,7 @@ class ReadingList(generics.GenericAPIView):
     """What was measured, newest first."""
 
     required_role = "public"
+    scopes = RECORDS
     permission_classes = [ReadOrSignIn]
     serializer_class = ReadingSerializer
 

@@ -57,6 +57,7 @@ def record_page(request: HttpRequest, ident: str, slug: str = "") -> HttpRespons
         "supports": list(record.supports.select_related("user", "tool")),
         "link_types": _link_types(record),
         "evidence": _evidence(record, now),
+        "effects": _effects(record),
         "use": _use(record, now),
         "outlooks": _outlooks(record, now),
         "minutes": list(record.minutes.all()) if record.kind == "MT" else [],
@@ -169,6 +170,20 @@ def _evidence(record: Record, now: datetime) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _effects(record: Record) -> list[dict[str, Any]]:
+    """What a decision was expected to bring, beside what is measured now."""
+    rows = record.fields.get("expected_effect", [])
+    known = evidence.latest(row["metric"] for row in rows)
+    return [
+        {
+            "row": row,
+            "metric": evidence.METRICS.get(row["metric"]),
+            "known": known.get(row["metric"], evidence.UNKNOWN),
+        }
+        for row in rows
+    ]
 
 
 def _use(record: Record, now: datetime) -> dict[str, Any] | None:

@@ -4,7 +4,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from portal.accounts.models import ApiToken, User
@@ -24,11 +25,24 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed(
                 _("This token is unknown, expired or revoked. Make a new one on the tokens page.")
             )
+        _refuse_missing_scope(token, request)
         token.note_use(now)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def _refuse_missing_scope(token: ApiToken, request: Request) -> None:
+    """A view names the scopes for reading and for changing; what is public needs none."""
+    view = request.parser_context["view"] if request.parser_context else None
+    reading, changing = getattr(view, "scopes", ("", ""))
+    is_reading = request.method in SAFE_METHODS
+    if is_reading and getattr(view, "required_role", "public") == "public":
+        return
+    scope = reading if is_reading else changing
+    if scope and not token.allows(scope):
+        raise PermissionDenied(_("This token lacks the scope “%s”. Make one that has it.") % scope)
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -55,6 +56,10 @@ class User(AbstractBaseUser):
         return self.is_active and self.is_admin
 
 
+def every_scope() -> list[str]:
+    return [str(scope) for scope in ApiToken.Scope]
+
+
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def usable(self, now: datetime) -> "ApiTokenQuerySet":
         unexpired = Q(expires_at=None) | Q(expires_at__gt=now)
@@ -64,11 +69,22 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 class ApiToken(models.Model):
     """Lets a program act for a user. Only a digest is stored, so it can be shown just once."""
 
+    class Scope(models.TextChoices):
+        READ = "read", _("read tools, builds and logs")
+        DEPLOY = "deploy", _("build, deploy, start and stop")
+        WRITE = "write", _("change tools, their people and variables")
+        STORIES_READ = "stories:read", _("read records")
+        STORIES_WRITE = "stories:write", _("write records")
+
+    # What a scope includes besides itself.
+    IMPLIED: ClassVar = {"deploy": ["read"], "stories:write": ["stories:read"]}
+
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(_("name"), max_length=100)
     # What people and secret scanners recognise it by.
     prefix = models.CharField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=every_scope)
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -86,9 +102,18 @@ class ApiToken(models.Model):
 
     @classmethod
     def issue(
-        cls, user: User, *, name: str, at: datetime, expires_at: datetime | None = None
+        cls,
+        user: User,
+        *,
+        name: str,
+        at: datetime,
+        expires_at: datetime | None = None,
+        scopes: Sequence[str] | None = None,
     ) -> tuple["ApiToken", str]:
-        """A new token's row, and the token itself, which cannot be had again."""
+        """A new token's row, and the token itself, which cannot be had again.
+
+        `scopes` None is all of them.
+        """
         value = TOKEN_PREFIX + secrets.token_urlsafe(30)
         token = cls.objects.create(
             user=user,
@@ -97,12 +122,18 @@ class ApiToken(models.Model):
             digest=cls.digest_of(value),
             created_at=at,
             expires_at=expires_at,
+            scopes=every_scope() if scopes is None else [str(each) for each in scopes],
         )
         return token, value
 
     @staticmethod
     def digest_of(value: str) -> str:
         return hashlib.sha256(value.encode()).hexdigest()
+
+    def allows(self, scope: str) -> bool:
+        return scope in self.scopes or any(
+            scope in self.IMPLIED.get(each, []) for each in self.scopes
+        )
 
     def note_use(self, now: datetime) -> None:
         """Remember that it was used, at most once a minute."""

@@ -31,6 +31,8 @@ class MemberRequest(HttpRequest):
     user: User
 
 
+# Scopes that a token needs for reading and for changing; a REST view class names one of these.
+TOOLS, RUNNING, RECORDS = ("read", "write"), ("read", "deploy"), ("stories:read", "stories:write")
 ROLES = ("public", "member", "viewer", "maintainer", "workgroup", "admin")
 View = TypeVar("View", bound=Callable[..., Any])
 

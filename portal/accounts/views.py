@@ -51,7 +51,10 @@ def tokens(request: MemberRequest) -> HttpResponse:
         now, days = timezone.now(), form.cleaned_data["days"]
         expires_at = now + timedelta(days=days) if days else None
         name = form.cleaned_data["name"]
-        _token, value = ApiToken.issue(request.user, name=name, at=now, expires_at=expires_at)
+        scopes = form.cleaned_data["scopes"]
+        _token, value = ApiToken.issue(
+            request.user, name=name, at=now, expires_at=expires_at, scopes=scopes
+        )
         form = TokenForm()
     context = {"form": form, "value": value, "tokens": request.user.api_tokens.all()}
     return render(request, "accounts/tokens.html", context)

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.accounts.models import User
+from portal.accounts.permissions import TOOLS
 from portal.problems import PreconditionFailed, PreconditionRequired, refusal
 from portal.tools import operations
 from portal.tools.models import EnvVar, Membership, Tool
@@ -64,6 +65,7 @@ class ToolList(generics.GenericAPIView):
     """All tools; registering one makes the caller its first maintainer."""
 
     required_role = "public"
+    scopes = TOOLS
     permission_classes = [ReadOrSignIn]
     serializer_class = ToolSerializer
 
@@ -95,6 +97,7 @@ class ToolList(generics.GenericAPIView):
 
 class ToolDetail(APIView):
     required_role = "public"
+    scopes = TOOLS
     permission_classes = [ReadOrSignIn]
 
     @extend_schema(responses=ToolSerializer)
@@ -138,6 +141,7 @@ class MemberList(APIView):
     """Who keeps the tool. POST adds somebody or changes a role; DELETE removes `?username=`."""
 
     required_role = "viewer"
+    scopes = TOOLS
     permission_classes = [IsAuthenticated]
 
     @extend_schema(responses=MemberSerializer(many=True))
@@ -177,6 +181,7 @@ class VariableList(APIView):
     """The tool's variables. POST creates or replaces one; it takes effect with the next release."""
 
     required_role = "maintainer"
+    scopes = TOOLS
     permission_classes = [IsAuthenticated]
 
     @extend_schema(responses=VariableSerializer(many=True))
@@ -201,6 +206,7 @@ class VariableList(APIView):
 
 class VariableDetail(APIView):
     required_role = "maintainer"
+    scopes = TOOLS
     permission_classes = [IsAuthenticated]
 
     @extend_schema(responses={204: None})

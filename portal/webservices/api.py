@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from builds.api import OFFSET, AnyType, PlainText
-from portal.accounts.permissions import MemberRequest
+from portal.accounts.permissions import RUNNING, MemberRequest
 from portal.problems import Conflict
 from portal.tools.api import maintained, person, visible
 from portal.webservices import operations
@@ -48,6 +48,7 @@ def _answer(webservice: Webservice, code: int = status.HTTP_200_OK) -> Response:
 
 class WebserviceDetail(APIView):
     required_role = "viewer"
+    scopes = RUNNING
     permission_classes = [IsAuthenticated]
 
     @extend_schema(responses=WebserviceSerializer)
@@ -68,6 +69,7 @@ class Deploy(APIView):
     """Start a new release of a build's image; it takes over when it is healthy."""
 
     required_role = "maintainer"
+    scopes = RUNNING
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=DeploySerializer, responses={202: ReleaseSerializer})
@@ -86,6 +88,7 @@ class Restart(APIView):
     """Start, or restart without a gap: a new release of the image that ran last."""
 
     required_role = "maintainer"
+    scopes = RUNNING
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=None, responses={202: ReleaseSerializer})
@@ -97,6 +100,7 @@ class Restart(APIView):
 
 class Stop(APIView):
     required_role = "maintainer"
+    scopes = RUNNING
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=None, responses={202: WebserviceSerializer})
@@ -110,6 +114,7 @@ class Scale(APIView):
     """Run this many replicas."""
 
     required_role = "maintainer"
+    scopes = RUNNING
     permission_classes = [IsAuthenticated]
 
     @extend_schema(request=ScaleSerializer, responses={202: WebserviceSerializer})
@@ -125,6 +130,7 @@ class Scale(APIView):
 
 class ReleaseList(generics.ListAPIView):
     required_role = "viewer"
+    scopes = RUNNING
     permission_classes = [IsAuthenticated]
     serializer_class = ReleaseSerializer
 
@@ -139,6 +145,7 @@ class WebserviceLogs(APIView):
     """The output of one replica as plain text: the end of it, or from `offset` on."""
 
     required_role = "viewer"
+    scopes = RUNNING
     permission_classes = [IsAuthenticated]
     renderer_classes = [PlainText]
     content_negotiation_class = AnyType

@@ -7,11 +7,13 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 from django.test import RequestFactory
-from django.urls import path
+from django.urls import get_resolver, path
+from rest_framework.test import APIClient
 
 from portal.accounts import checks
+from portal.accounts.checks import OURS, views
 from portal.accounts.models import ApiToken, User
-from portal.accounts.permissions import requires
+from portal.accounts.permissions import RECORDS, RUNNING, TOOLS, requires
 from tests.conftest import NOW
 
 
@@ -60,7 +62,9 @@ def test_the_last_use_is_noted_once_a_minute(alice):
 
 def test_a_token_is_shown_once(alice, client_of):
     client = client_of(alice)
-    answer = client.post("/accounts/tokens/", {"name": "mine", "days": 30}).content.decode()
+    answer = client.post(
+        "/accounts/tokens/", {"name": "mine", "days": 30, "scopes": ["read"]}
+    ).content.decode()
     assert "cht_" in answer.split("Copy the token now")[1][:200]
     assert "Copy the token now" not in client.get("/accounts/tokens/").content.decode()
 
@@ -180,3 +184,41 @@ def test_administrators_may_look_at_everything(ada, client_of, hat):
     for page in ("", "tools/tool/", "builds/build/", "webservices/webservice/", "accounts/user/"):
         assert client.get(f"/admin/{page}").status_code == 200
     assert client.get("/admin/builds/build/add/").status_code == 403
+
+
+def test_a_token_does_what_its_scopes_say(hat, alice, wanda):
+    def client(user, *scopes):
+        _token, value = ApiToken.issue(user, name="x", at=NOW, scopes=scopes)
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {value}")
+        return client
+
+    reader, deployer, writer = (client(alice, each) for each in ("read", "deploy", "write"))
+    assert reader.get("/api/v1/tools/hat/builds/").status_code == 200
+    assert deployer.get("/api/v1/tools/hat/builds/").status_code == 200
+    assert writer.get("/api/v1/tools/hat/builds/").status_code == 403
+    refused = reader.post("/api/v1/tools/hat/builds/", {})
+    assert refused.status_code == 403
+    assert "“deploy”" in refused.json()["detail"]
+    assert deployer.post("/api/v1/tools/hat/builds/", {}).status_code == 202
+    value = {"name": "A", "value": "b"}
+    assert deployer.post("/api/v1/tools/hat/variables/", value).status_code == 403
+    assert writer.post("/api/v1/tools/hat/variables/", value).status_code == 201
+    record = {"kind": "FT", "title": "T"}
+    assert client(wanda, "write").post("/api/v1/records/", record).status_code == 403
+    assert client(wanda, "stories:write").post("/api/v1/records/", record).status_code == 201
+    assert client(wanda, "deploy").get("/api/v1/records/").status_code == 200
+
+
+def test_every_rest_view_names_its_scopes():
+    for route, view in views(get_resolver().url_patterns):
+        if view.__module__.startswith(OURS) and route.startswith("api/"):
+            assert view.scopes in (TOOLS, RUNNING, RECORDS), route
+
+
+def test_a_token_is_made_with_chosen_scopes(client_of, alice):
+    client = client_of(alice)
+    client.post("/accounts/tokens/", {"name": "n", "days": 30, "scopes": ["read"]})
+    assert ApiToken.objects.get().scopes == ["read"]
+    client.post("/accounts/tokens/", {"name": "n", "days": 30, "scopes": ["everything"]})
+    assert ApiToken.objects.count() == 1

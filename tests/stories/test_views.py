@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 
 from portal.accounts.models import User
-from stories import operations
+from stories import evidence, operations
 from stories.models import Comment, MinuteLine, Notification, Record, Watch
 from stories.operations import edit_record
 from stories.schema import join_line
@@ -186,6 +186,17 @@ def test_markdown_is_shown_without_what_runs(wandas, record_of):
         assert '<a href="/r/FT-1">FT-1</a>' in body
         assert "<code>FT-1</code>" in body
         assert "<td>c</td>" in body
+
+
+def test_a_decision_shows_what_it_expected_and_what_is_measured(wandas, record_of, hat):
+    effects = [{"measure": "More tools", "metric": "tools", "expected": 5}, {"measure": "Peace"}]
+    record_of("DR", expected_effect=effects)
+    page = wandas.get("/r/DR-1").content.decode()
+    assert "<td>unknown</td>" in page
+    evidence.sample(NOW)
+    page = wandas.get("/r/DR-1").content.decode()
+    assert "<td>5</td><td>–</td><td>–</td><td>1</td>" in page
+    assert page.count("Expected effect</h2>") == 1
 
 
 # --- meetings ---

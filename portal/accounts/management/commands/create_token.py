@@ -16,11 +16,20 @@ class Command(BaseCommand):
         parser.add_argument("username")
         parser.add_argument("--name", default="command line", help="what the token is for")
 
-    def handle(self, *, username: str, name: str, **_options: object) -> None:
+        parser.add_argument(
+            "--scope",
+            action="append",
+            choices=ApiToken.Scope.values,
+            help="what it may do; may be repeated; everything if none is named",
+        )
+
+    def handle(
+        self, *, username: str, name: str, scope: list[str] | None, **_options: object
+    ) -> None:
         user = User.objects.filter(username=username).first()
         if user is None:
             if not settings.DEVELOPMENT_IDENTITY:
                 raise CommandError(f"There is no user {username}; they have to sign in once.")
             user = User.objects.create_user(username)
-        _token, value = ApiToken.issue(user, name=name, at=timezone.now())
+        _token, value = ApiToken.issue(user, name=name, at=timezone.now(), scopes=scope)
         self.stdout.write(value)

@@ -1,5 +1,6 @@
 """The local webservice engine: real keepers, real processes, real proxies."""
 
+import http.client
 import os
 import signal
 import socket
@@ -315,6 +316,28 @@ def test_no_request_fails_while_releases_switch(proxied, engine, replica):
     stopping.set()
     asking.join()
     assert {status for status, _text in answers} == {200}
+
+
+@pytest.mark.parametrize("proxied", ["caddy"], indirect=True)
+def test_a_connection_that_is_idle_outlives_the_switch(proxied, engine, replica):
+    route, get = proxied
+    old, new = replica(), replica(environment={"NAME": "two"})
+    healthy(engine, old), healthy(engine, new)
+    route({"hat": [old.port]})
+    connection = http.client.HTTPConnection(get().url.host, get().url.port, timeout=10)
+
+    def ask():
+        """On the same connection; this client opens no other when it was closed."""
+        connection.request("GET", "/", headers={"Host": "hat.localhost"})
+        return connection.getresponse().read()[:3]
+
+    assert ask() == b"one"
+    address = connection.sock.getsockname()
+    for port, name in ((new.port, b"two"), (old.port, b"one"), (new.port, b"two")):
+        route({"hat": [port]})
+        time.sleep(0.3)
+        assert ask() == name
+    assert connection.sock.getsockname() == address
 
 
 def test_routes_are_remembered_for_a_proxy_that_starts_later(tmp_path):

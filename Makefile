@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes
+# The lock is complete: without --no-deps pip looks for newer versions of what is asked for with extras.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --require-hashes
 
 # The embedded default: one machine, development identity. Production sets its own environment.
 run check bench migrations: export PORTAL_DEBUG ?= true

@@ -338,6 +338,7 @@ def test_a_connection_that_is_idle_outlives_the_switch(proxied, engine, replica)
         time.sleep(0.3)
         assert ask() == name
     assert connection.sock.getsockname() == address
+    connection.close()
 
 
 def test_routes_are_remembered_for_a_proxy_that_starts_later(tmp_path):

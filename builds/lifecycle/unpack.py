@@ -1,9 +1,12 @@
-"""An image unpacked for running: once per digest, shared by all that run it."""
+"""Images unpacked for running: once per digest, shared by all that run it, held while they do."""
 
 import fcntl
 import os
 import shutil
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from isal import igzip
 
@@ -17,19 +20,77 @@ def unpack(store: ImageStore, digest: str, folder: Path, *, owner: int | None = 
     Two processes may call it at once. `owner` gets what is not root's, where this process may give
     it. Raises FileNotFoundError when the image is gone, BadArchive when it is not one of ours.
     """
-    root = folder / digest.removeprefix("sha256:")
-    if root.is_dir():
-        return root
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{root.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not root.is_dir():
-            staging = root.with_suffix(".new")
-            shutil.rmtree(staging, ignore_errors=True)
-            staging.mkdir(mode=0o755)
-            unpacker = Unpacker(staging, owner=owner)
-            for layer in store.read(digest).layers:
-                with igzip.open(store.path_of(layer.blob.digest), "rb") as tar:  # type: ignore[no-untyped-call]
-                    unpacker.unpack(tar)
-            os.rename(staging, root)
+    root, lock = hold(store, digest, folder, owner=owner)
+    lock.close()
     return root
+
+
+def hold(
+    store: ImageStore, digest: str, folder: Path, *, owner: int | None = None
+) -> tuple[Path, IO[bytes]]:
+    """The same, with a lock: until it is closed, `remove_unpacked` leaves the directory alone."""
+    root = folder / digest.removeprefix("sha256:")
+    folder.mkdir(parents=True, exist_ok=True)
+    while True:
+        lock = _open(_lock_of(root))
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        if root.is_dir() and _is_current(lock, _lock_of(root)):
+            return root, lock
+        lock.close()
+        _unpack_once(store, digest, root, owner=owner)
+
+
+def _unpack_once(store: ImageStore, digest: str, root: Path, *, owner: int | None) -> None:
+    with _open(_lock_of(root)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if root.is_dir() or not _is_current(lock, _lock_of(root)):
+            return
+        staging = root.with_suffix(".new")
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir(mode=0o755)
+        unpacker = Unpacker(staging, owner=owner)
+        for layer in store.read(digest).layers:
+            with igzip.open(store.path_of(layer.blob.digest), "rb") as tar:  # type: ignore[no-untyped-call]
+                unpacker.unpack(tar)
+        os.rename(staging, root)
+
+
+def remove_unpacked(folder: Path, *, kept: Collection[str]) -> int:
+    """Delete what no process holds and no digest in `kept` names; how many directories went."""
+    names = {digest.removeprefix("sha256:") for digest in kept}
+    found = {path.stem for path in folder.glob("*.lock")} - names
+    return sum(_remove(folder / name) for name in sorted(found))
+
+
+def _remove(root: Path) -> bool:
+    with _open(_lock_of(root)) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        was_there = root.is_dir()
+        # Out of the way at once: half a tree must not look like a whole one.
+        doomed = root.with_suffix(".gone")
+        shutil.rmtree(doomed, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            root.rename(doomed)
+        for path in (doomed, root.with_suffix(".new")):
+            shutil.rmtree(path, ignore_errors=True)
+        _lock_of(root).unlink(missing_ok=True)
+    return was_there
+
+
+def _lock_of(root: Path) -> Path:
+    return root.with_suffix(".lock")
+
+
+def _open(path: Path) -> IO[bytes]:
+    return path.open("ab")
+
+
+def _is_current(lock: IO[bytes], path: Path) -> bool:
+    """Whether the locked file is still the one of that name: it may have been deleted meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False

@@ -1,7 +1,8 @@
 """Which images are kept: the newest of a tool, and every one that a release may still need."""
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from django.conf import settings
 from django.db.models import Count, Q
@@ -18,6 +19,22 @@ RELEASES_KEPT = 3
 class Store(Protocol):
     def keep_images(self, tool: str, digests: set[str]) -> int:
         """Delete the tool's other images; the bytes freed."""
+
+
+@runtime_checkable
+class Unpacks(Protocol):
+    """An engine that unpacks images in order to run them."""
+
+    def keep_unpacked(self, digests: Collection[str]) -> int:
+        """Delete unpacked images that are neither named nor run; how many went."""
+
+
+def remove_old_unpacked(*, engine: object) -> int:
+    """Delete unpacked images of releases that are neither live nor on their way to be."""
+    if not isinstance(engine, Unpacks):
+        return 0
+    in_use = Release.objects.filter(status__in=[ReleaseStatus.STARTING, ReleaseStatus.LIVE])
+    return engine.keep_unpacked(set(in_use.values_list("image__digest", flat=True)))
 
 
 def remove_old_images(*, store: Store, now: datetime) -> int:

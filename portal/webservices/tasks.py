@@ -20,7 +20,7 @@ from portal.webservices.models import Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
 from portal.webservices.releases import builds_to_deploy, make_release
-from portal.webservices.retention import remove_old_images
+from portal.webservices.retention import remove_old_images, remove_old_unpacked
 
 log = logging.getLogger(__name__)
 # A build that succeeded longer ago is not deployed by the sweep any more.
@@ -72,10 +72,12 @@ def sweep() -> None:
 
 @shared_task
 def clean_up() -> None:
-    """Make room: delete images that nobody needs."""
+    """Make room: delete images and unpacked releases that nobody needs."""
     freed = remove_old_images(store=build_engine(), now=timezone.now())
     if freed:
         log.info("clean-up freed %d bytes", freed)
+    if removed := remove_old_unpacked(engine=engine()):
+        log.info("clean-up deleted %d unpacked images", removed)
 
 
 @receiver(build_finished)

@@ -355,3 +355,13 @@ def test_a_proxy_that_does_not_answer_is_an_error_that_can_be_repeated(tmp_path)
         threading.Thread(target=lambda: stale.accept()[0].close(), daemon=True).start()
         with pytest.raises(EngineError, match="proxy"):
             engine.route({"hat": []})
+
+
+def test_what_runs_is_never_cleaned_away(engine, replica, state, digest):
+    order = replica()
+    healthy(engine, order)
+    assert engine.keep_unpacked(()) == 0
+    assert (state / "releases" / digest.removeprefix("sha256:")).is_dir()
+    engine.remove(order)
+    wait_for(lambda: engine.remove(order) or is_missing(engine, order))
+    assert wait_for(lambda: engine.keep_unpacked(())) == 1

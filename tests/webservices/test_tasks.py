@@ -14,7 +14,7 @@ from portal.celery import app
 from portal.webservices import tasks
 from portal.webservices.models import Webservice
 from portal.webservices.operations import deploy
-from portal.webservices.retention import remove_old_images
+from portal.webservices.retention import remove_old_images, remove_old_unpacked
 from tests.conftest import NOW
 from tests.engines import ScriptedBuilds
 
@@ -133,3 +133,22 @@ def test_a_webservice_is_swept_when_its_time_has_come(image, alice, sent, engine
     Webservice.objects.update(next_look_at=timezone.now())
     tasks.reconcile_webservice(webservice_id=webservice.pk)
     assert list(engine.replicas) == ["hat-r1-0"]
+
+
+class Unpacked:
+    """Remembers which unpacked images it was told to keep."""
+
+    def keep_unpacked(self, digests):
+        self.kept = digests
+        return 1
+
+
+def test_unpacked_images_of_releases_under_way_are_kept(images, alice):
+    deploy(images[0], by=alice, at=NOW)
+    engine = Unpacked()
+    assert remove_old_unpacked(engine=engine) == 1
+    assert engine.kept == {images[0].digest}
+
+
+def test_an_engine_that_unpacks_nothing_has_nothing_to_clean(images):
+    assert remove_old_unpacked(engine=object()) == 0

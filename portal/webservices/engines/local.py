@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from builds.lifecycle import detached
+from builds.lifecycle.unpack import remove_unpacked
 from portal.webservices.engines.base import (
     EngineError,
     Phase,
@@ -141,6 +142,10 @@ class LocalWebserviceEngine:
 
     def route(self, routes: Mapping[str, Sequence[int]]) -> None:
         self._proxy.apply(routes)
+
+    def keep_unpacked(self, digests: Collection[str]) -> int:
+        """Delete unpacked images that are neither named nor run; how many went."""
+        return remove_unpacked(self._settings.state / "releases", kept=digests)
 
 
 def _lock(folder: Path) -> IO[bytes] | None:

@@ -30,7 +30,7 @@ from builds.lifecycle.launch import PROCESSES
 from builds.lifecycle.layout import LAYERS, WORKSPACE
 from builds.lifecycle.oci import ImageStore
 from builds.lifecycle.sandbox import DEFAULT_PATH, HOME, Bind, Sandbox, uid_of
-from builds.lifecycle.unpack import unpack
+from builds.lifecycle.unpack import hold
 
 # Seconds.
 FIRST_PAUSE, LONGEST_PAUSE, STABLE = 1.0, 60.0, 30.0
@@ -124,6 +124,7 @@ class Keeper:
         self._writing = threading.Lock()
         self._failures = 0
         self._process: subprocess.Popen[bytes] | None = None
+        self._held: IO[bytes] | None = None
         self._cgroup = Cgroup.of(self.folder, memory_bytes=self.spec.memory_bytes, pids=PIDS)
 
     def run(self) -> None:
@@ -170,7 +171,9 @@ class Keeper:
     def _start(self) -> subprocess.Popen[bytes]:
         spec, uid = self.spec, uid_of(self.spec.tool_id)
         store = ImageStore(Path(spec.images))
-        root = unpack(store, spec.digest, Path(spec.releases), owner=uid)
+        root, lock = hold(store, spec.digest, Path(spec.releases), owner=uid)
+        # Open for as long as this process lives: until then the files are not cleaned away.
+        self._held = lock
         sandbox = Sandbox(
             binds=[
                 Bind(root / LAYERS.lstrip("/"), LAYERS),

@@ -218,6 +218,11 @@ CELERY_BEAT_SCHEDULE = {
     "clean-up": {"task": "portal.webservices.tasks.clean_up", "schedule": 600.0},
 }
 
+# --- calls that the portal makes to addresses that people give it ----------------------------
+# Below these the operator vouches for what is called: it need be neither public nor https.
+OUTGOING_TRUSTED_PREFIXES = env.list("PORTAL_OUTGOING_TRUSTED_PREFIXES", default=[])
+OUTGOING_PORTS = env.list("PORTAL_OUTGOING_PORTS", cast=int, default=[80, 443])
+
 # --- builds ---------------------------------------------------------------------------------
 BUILDS_AT_ONCE = env.int("PORTAL_BUILDS_AT_ONCE", default=os.cpu_count() or 1)
 BUILDS_AT_ONCE_PER_TOOL = env.int("PORTAL_BUILDS_AT_ONCE_PER_TOOL", default=1)

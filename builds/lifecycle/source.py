@@ -1,12 +1,12 @@
 """Where source code may come from, and how it is fetched."""
 
-import ipaddress
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import SplitResult, urlsplit
+
+from portal.addresses import NotPublic, is_private_literal, public_addresses
 
 URL_LENGTH = 500
 REF_LENGTH = 255
@@ -67,44 +67,21 @@ def _check_parts(parts: SplitResult) -> None:
 
 def _check_host(name: str, port: int | None, rules: SourceRules) -> None:
     host = name.rstrip(".")
-    if port not in (None, 443) or not _HOST.fullmatch(host) or _is_private_literal(host):
+    if port not in (None, 443) or not _HOST.fullmatch(host) or is_private_literal(host):
         raise SourceRefused("The address must name a public host, with https on its usual port.")
     if rules.allowed_hosts and host.lower() not in rules.allowed_hosts:
         allowed = ", ".join(rules.allowed_hosts)
         raise SourceRefused(f"Repositories may come from these hosts only: {allowed}.")
 
 
-def _is_private_literal(host: str) -> bool:
-    if host.lower() == "localhost" or host.lower().endswith((".localhost", ".local", ".internal")):
-        return True
-    try:
-        # Also the short and the numeric forms, such as 127.1 and 2130706433.
-        address = ipaddress.ip_address(socket.inet_aton(host))
-    except (OSError, ValueError):
-        return "." not in host
-    return not is_public(str(address))
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet, also when it is wrapped in IPv6."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address):
-        wrapped = parsed.ipv4_mapped or parsed.sixtofour
-        if wrapped:
-            return is_public(str(wrapped))
-    return parsed.is_global and not parsed.is_multicast
-
-
 def public_address(host: str) -> str:
     """An address of the host, after all of them were found to be public. Raises SourceRefused."""
     try:
-        found = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise SourceRefused(f"The host {host} cannot be found. Check the address.") from error
-    addresses = [str(each[4][0]) for each in found]
-    if not all(map(is_public, addresses)):
-        raise SourceRefused(f"The host {host} leads to an address that is not public.")
-    return addresses[0]
+        return public_addresses(host, 443)[0]
+    except NotPublic as error:
+        raise SourceRefused(
+            f"The host {host} cannot be found, or it is not public. Check the address."
+        ) from error
 
 
 def check_ref(ref: str) -> str:

@@ -8,7 +8,6 @@ from builds.lifecycle.source import (
     check_ref,
     check_source_url,
     check_subdirectory,
-    is_public,
     pinned,
     resolve_ref,
     size_of,
@@ -78,22 +77,6 @@ def test_what_the_operator_trusts_need_not_be_public():
     assert pinned("http://127.0.0.1:8000/examples/a.git", rules=rules) == {}
     with pytest.raises(SourceRefused):
         check_source_url("http://127.0.0.1:8000/examples/../admin", rules=rules)
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("93.184.216.34", True),
-        ("127.0.0.1", False),
-        ("::ffff:10.0.0.1", False),
-        ("2002:7f00:1::", False),
-        ("fe80::1%eth0", False),
-        ("224.0.0.1", False),
-        ("2606:2800:220:1:248:1893:25c8:1946", True),
-    ],
-)
-def test_an_address_is_public_or_not(address, public):
-    assert is_public(address) is public
 
 
 def test_a_host_that_cannot_be_found_is_refused():

@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-versi
 # The embedded default: one machine, development identity. Production sets its own environment.
 run check bench migrations: export PORTAL_DEBUG ?= true
 
-.PHONY: help setup setup-dev assets run test test-postgres check format bench lock migrations clean
+.PHONY: help setup setup-dev assets run test test-postgres test-cluster check format bench lock migrations clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -45,6 +45,10 @@ test: setup-dev ## Run the tests
 
 test-postgres: setup-dev ## Run the tests that use a database on PostgreSQL, which comes from pip
 	$(BIN)/python -m tests.postgres -n auto --dist worksteal -m "not slow and not browser"
+
+test-cluster: setup-dev ## Run the tests on a real Kubernetes cluster, made for them here (needs Go)
+	$(BIN)/python -m tests.cluster build
+	$(BIN)/python -m pytest -m cluster tests/cluster
 
 check: setup-dev ## Format, lint, import contracts, types, migrations, API document, deployment
 	$(BIN)/ruff format --check .

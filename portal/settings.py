@@ -263,7 +263,9 @@ REPLICA_PORTS = tuple(env.list("PORTAL_REPLICA_PORTS", cast=int, default=[20000,
 # Seconds.
 WEBSERVICE_START_LIMIT = env.int("PORTAL_WEBSERVICE_START_LIMIT", default=60)
 WEBSERVICE_DRAIN_SECONDS = env.int("PORTAL_WEBSERVICE_DRAIN_SECONDS", default=5)
+# What a replica gets unless its webservice says otherwise; 1000 is one processor.
 WEBSERVICE_MEMORY_BYTES = env.int("PORTAL_WEBSERVICE_MEMORY_BYTES", default=512 * 1024**2)
+WEBSERVICE_CPU_MILLIS = env.int("PORTAL_WEBSERVICE_CPU_MILLIS", default=1000)
 
 # --- REST -----------------------------------------------------------------------------------
 REST_FRAMEWORK = {

@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/v1/", include("portal.tools.api")),
     path("api/v1/", include("builds.api")),
     path("api/v1/", include("portal.webservices.api")),
+    path("api/v1/", include("portal.webservices.history_api")),
     path("api/v1/", include("stories.api")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="api_docs"),

@@ -15,6 +15,6 @@ class ConfigureForm(forms.ModelForm):
             "replicas": _("How many processes share the requests."),
             "health_check_path": _(
                 "On / every answer below 500 counts as healthy, elsewhere below 400. "
-                "Used from the next start on."
+                "A change starts a new release."
             ),
         }

@@ -1,7 +1,7 @@
 """Webservices, their numbered releases, and the replicas that run."""
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.validators import MinValueValidator, RegexValidator
@@ -15,7 +15,38 @@ from portal.accounts.models import User
 from portal.tools.models import Tool
 from portal.tools.operations import Variable
 from portal.webservices.engines.base import Phase, ReplicaOrder
-from portal.webservices.states import MOVES, RELEASE_MOVES, ReleaseStatus, Status
+from portal.webservices.states import MOVES, RELEASE_MOVES, Cause, ReleaseStatus, Status
+
+
+def usual_memory() -> int:
+    return settings.WEBSERVICE_MEMORY_BYTES
+
+
+def usual_cpu() -> int:
+    return settings.WEBSERVICE_CPU_MILLIS
+
+
+class Configured(models.Model):
+    """How an image is run: what a webservice has now, and what each release was made with."""
+
+    CONFIGURATION = ("replicas", "health_check_path", "memory_bytes", "cpu_millis")
+
+    replicas = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1)])
+    health_check_path = models.CharField(
+        max_length=200,
+        default="/",
+        validators=[RegexValidator(r"\A/[!-~]*\Z", _("Begin with /; no spaces."))],
+    )
+    # Of each replica; 1000 is one processor.
+    memory_bytes = models.PositiveBigIntegerField(default=usual_memory)
+    cpu_millis = models.PositiveIntegerField(default=usual_cpu)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.CONFIGURATION}
 
 
 class WebserviceQuerySet(WatchedQuerySet["Webservice"]):
@@ -24,7 +55,7 @@ class WebserviceQuerySet(WatchedQuerySet["Webservice"]):
         return dict(self.order_by("pk").values_list("tool__name", "routed_ports"))
 
 
-class Webservice(Movable, Watched):
+class Webservice(Configured, Movable, Watched):
     """What a tool wants to have running, and how that stands."""
 
     MOVES = MOVES
@@ -39,12 +70,6 @@ class Webservice(Movable, Watched):
 
     tool = models.OneToOneField(Tool, on_delete=models.CASCADE, related_name="webservice")
     is_wanted = models.BooleanField(default=False)
-    replicas = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1)])
-    health_check_path = models.CharField(
-        max_length=200,
-        default="/",
-        validators=[RegexValidator(r"\A/[!-~]*\Z", _("Begin with /; no spaces."))],
-    )
     last_release_number = models.PositiveIntegerField(default=0)
     # The ports that requests are led to, as decided by the last look.
     routed_ports = models.JSONField(default=list, blank=True)
@@ -95,10 +120,29 @@ class WebserviceMove(AbstractMove):
     webservice = models.ForeignKey(Webservice, on_delete=models.CASCADE, related_name="moves")
 
 
-class Release(Movable):
-    """An image that was to run, by whom and why; numbered within its webservice."""
+class ReleaseQuerySet(models.QuerySet["Release"]):
+    def update(self, **changes: Any) -> int:  # noqa: ANN401
+        _refuse_changes(changes)
+        return super().update(**changes)
+
+
+def _refuse_changes(names: Iterable[str]) -> None:
+    if frozen := Release.FROZEN.intersection(names):
+        raise ValueError(f"a release is not changed once it is made: {sorted(frozen)}")
+
+
+class Release(Configured, Movable):
+    """An image and how it was to run, by whom and why; numbered within its webservice.
+
+    What it was made of never changes. Only how it goes on does: its status, and whether it pins
+    its image. (And its actor, should that person's account be deleted.)
+    """
 
     MOVES = RELEASE_MOVES
+    FROZEN = frozenset({
+        *Configured.CONFIGURATION, "webservice", "number", "image", "process_type", "variables",
+        "cause", "rolled_back_to", "note", "created_at",
+    })  # fmt: skip
     LABELS: ClassVar = {
         ReleaseStatus.STARTING: _("Starting"),
         ReleaseStatus.LIVE: _("Live"),
@@ -110,7 +154,14 @@ class Release(Movable):
     number = models.PositiveIntegerField()
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="releases")
     process_type = models.CharField(max_length=100)
-    # Why it was made: "deployed", "restarted", ...
+    # {name: fingerprint} of the variables that it runs with; the values are not here.
+    variables = models.JSONField(default=dict, blank=True)
+    cause = models.CharField(max_length=16, default=Cause.DEPLOYED)
+    # The number of the release whose image and configuration this one took up again.
+    rolled_back_to = models.PositiveIntegerField(null=True, blank=True)
+    # Its image is kept until somebody lets go of it.
+    is_pinned = models.BooleanField(default=False)
+    # Why it was made, in words.
     note = models.CharField(max_length=200, blank=True)
     actor = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -121,8 +172,11 @@ class Release(Movable):
     # The end of the output of a release that failed.
     log_tail = models.TextField(blank=True)
 
+    objects = ReleaseQuerySet.as_manager()
+
     class Meta:
         ordering = ["-pk"]
+        base_manager_name = "objects"
         constraints = [
             models.UniqueConstraint(fields=["webservice", "number"], name="release_number_once"),
             models.UniqueConstraint(
@@ -135,6 +189,14 @@ class Release(Movable):
 
     def __str__(self) -> str:
         return f"{self.webservice}-r{self.number}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        if not self._state.adding:
+            _refuse_changes(kwargs.get("update_fields") or self.FROZEN)
+        super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return reverse("release", args=[self.webservice.tool.name, self.number])
 
     @property
     def label(self) -> str:
@@ -156,7 +218,10 @@ class Replica(models.Model):
         Phase.STOPPING: _("Stopping"),
     }
 
-    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="replicas")
+    # The release that it serves now; scaling hands running replicas on to the next one.
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="processes")
+    # What the engine knows it by: after the release that it was started for.
+    name = models.CharField(max_length=63, unique=True)
     index = models.PositiveSmallIntegerField()
     port = models.PositiveIntegerField(unique=True)
     phase = models.CharField(max_length=16, default=Phase.MISSING)
@@ -174,7 +239,7 @@ class Replica(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.release}-{self.index}"
+        return self.name
 
     @property
     def label(self) -> str:
@@ -184,7 +249,7 @@ class Replica(models.Model):
         release = self.release
         environment: Mapping[str, str] = {each.name: each.value for each in variables}
         return ReplicaOrder(
-            name=str(self),
+            name=self.name,
             tool=release.webservice.tool.name,
             tool_id=release.webservice.tool_id,
             image_reference=release.image.reference,
@@ -193,6 +258,7 @@ class Replica(models.Model):
             port=self.port,
             environment=environment,
             secrets=tuple(each.value for each in variables if each.is_secret),
-            health_check_path=release.webservice.health_check_path,
-            memory_bytes=settings.WEBSERVICE_MEMORY_BYTES,
+            health_check_path=release.health_check_path,
+            memory_bytes=release.memory_bytes,
+            cpu_millis=release.cpu_millis,
         )

@@ -1,6 +1,8 @@
 """What people and programs may ask of webservices; HTML and REST call these."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -12,8 +14,11 @@ from portal.accounts.models import User
 from portal.tools.models import Tool
 from portal.tools.operations import record_event
 from portal.webservices.models import Release, Webservice
-from portal.webservices.releases import make_release, webservice_of
+from portal.webservices.releases import ImageGone, make_release, webservice_of
+from portal.webservices.states import Cause
 from portal.webservices.tasks import wake
+
+NOTE_LENGTH = 200
 
 
 class DeployRefused(Exception):
@@ -21,22 +26,51 @@ class DeployRefused(Exception):
 
 
 def deploy(
-    image: Image, *, by: User, at: datetime, process_type: str = "", note: str = ""
+    image: Image,
+    *,
+    by: User,
+    at: datetime,
+    process_type: str = "",
+    note: str = "",
+    cause: Cause = Cause.DEPLOYED,
+    configuration: Mapping[str, Any] | None = None,
+    rolled_back_to: int | None = None,
 ) -> Release:
     """Start a new release of an image; it takes the requests over when it is healthy."""
-    if image.tool.status != Tool.Status.ACTIVE:
-        raise DeployRefused(_("This tool is not active, so nothing of it can be run."))
+    _refuse_inactive(image.tool)
     if image.removed_at:
-        raise DeployRefused(
-            _("This image was deleted to make room. Build the commit again to deploy it.")
-        )
+        raise DeployRefused(_image_gone(image))
     process_type = process_type or image.default_process
     if process_type not in image.processes:
         raise DeployRefused(_no_such_process(image, process_type))
     note = note or _("deployed build %(number)d") % {"number": image.build.number}
-    release = make_release(image, process_type=process_type, by=by, note=note, at=at)
+    try:
+        release = make_release(
+            image,
+            process_type=process_type,
+            by=by,
+            note=note[:NOTE_LENGTH],
+            at=at,
+            cause=cause,
+            configuration=configuration,
+            rolled_back_to=rolled_back_to,
+        )
+    except ImageGone as gone:
+        raise DeployRefused(_image_gone(image)) from gone
     wake(release.webservice, now=at)
     return release
+
+
+def _refuse_inactive(tool: Tool) -> None:
+    if tool.status != Tool.Status.ACTIVE:
+        raise DeployRefused(_("This tool is not active, so nothing of it can be run."))
+
+
+def _image_gone(image: Image) -> str:
+    return _(
+        "The image of build %(number)d was deleted to make room. Build the commit again to "
+        "deploy it."
+    ) % {"number": image.build.number}
 
 
 def _no_such_process(image: Image, process_type: str) -> str:
@@ -56,8 +90,57 @@ def restart(webservice: Webservice, *, by: User, at: datetime) -> Release:
     last = webservice.live or webservice.releases.select_related("image__tool").first()
     if last is None:
         raise DeployRefused(_("Nothing was deployed yet. Build the tool, then deploy the build."))
-    note = _("restarted") if webservice.is_wanted else _("started")
-    return deploy(last.image, process_type=last.process_type, by=by, at=at, note=note)
+    cause, note = (
+        (Cause.RESTARTED, _("restarted")) if webservice.is_wanted else (Cause.STARTED, _("started"))
+    )
+    return deploy(last.image, process_type=last.process_type, by=by, at=at, note=note, cause=cause)
+
+
+def rollback(
+    webservice: Webservice, *, to: Release, by: User, at: datetime, why: str = ""
+) -> Release:
+    """A new release of what an earlier one ran, as it ran it; it pins the image.
+
+    Variables are as they are now: their earlier values are not kept.
+    """
+    current = webservice.starting or webservice.live
+    if current and current.pk == to.pk and webservice.is_wanted:
+        raise DeployRefused(
+            _("Release %(number)d is what runs now. Choose an earlier one.") % {"number": to.number}
+        )
+    if to.live_at is None:
+        raise DeployRefused(
+            _("Release %(number)d never served a request. Choose one that did.")
+            % {"number": to.number}
+        )
+    note = _("rolled back to release %(number)d") % {"number": to.number}
+    return deploy(
+        to.image,
+        process_type=to.process_type,
+        by=by,
+        at=at,
+        note=f"{note}: {why}" if why else note,
+        cause=Cause.ROLLED_BACK,
+        configuration=to.configuration,
+        rolled_back_to=to.number,
+    )
+
+
+def pin(release: Release, *, is_pinned: bool, by: User, at: datetime) -> Release:
+    """Keep the release's image until it is let go, or let it go."""
+    if is_pinned and release.image.removed_at:
+        raise DeployRefused(_image_gone(release.image))
+    action = "release.pinned" if is_pinned else "release.unpinned"
+    with transaction.atomic():
+        if (
+            Release.objects.filter(pk=release.pk)
+            .exclude(is_pinned=is_pinned)
+            .update(is_pinned=is_pinned)
+        ):
+            tool = release.webservice.tool
+            record_event(tool, by=by, action=action, summary=str(release), at=at)
+    release.is_pinned = is_pinned
+    return release
 
 
 def stop(webservice: Webservice, *, by: User, at: datetime) -> None:
@@ -68,28 +151,20 @@ def stop(webservice: Webservice, *, by: User, at: datetime) -> None:
     wake(webservice, now=at)
 
 
-def configure(
-    tool: Tool,
-    *,
-    by: User,
-    at: datetime,
-    replicas: int | None = None,
-    health_check_path: str | None = None,
-) -> Webservice:
-    """Change how many replicas run, at once, or the health check, from the next start on."""
+def configure(tool: Tool, *, by: User, at: datetime, **changes: Any) -> Webservice:  # noqa: ANN401
+    """Change how the webservice runs: what is named in `changes` and is not None.
+
+    While it runs that is a release of the same image, so without a gap; a change of nothing but
+    the number of replicas keeps the processes that run.
+    """
     webservice = webservice_of(tool, at=at)
-    before = {"replicas": webservice.replicas, "health_check_path": webservice.health_check_path}
-    webservice.replicas = webservice.replicas if replicas is None else replicas
-    webservice.health_check_path = health_check_path or webservice.health_check_path
-    most = settings.REPLICAS_AT_MOST
-    if not 1 <= webservice.replicas <= most:
-        raise DeployRefused(_("Choose from 1 to %(most)d replicas.") % {"most": most})
-    try:
-        webservice.clean_fields(exclude=["tool"])
-    except ValidationError as error:
-        why = " ".join(error.messages)
-        raise DeployRefused(_("Health check: %(why)s") % {"why": why}) from error
-    after = {"replicas": webservice.replicas, "health_check_path": webservice.health_check_path}
+    before = webservice.configuration
+    for name, value in changes.items():
+        if value is not None:
+            setattr(webservice, name, value)
+    _check_configuration(webservice)
+    if (after := webservice.configuration) == before:
+        return webservice
     with transaction.atomic():
         Webservice.objects.filter(pk=webservice.pk).update(**after)
         record_event(
@@ -101,6 +176,39 @@ def configure(
             after=after,
             at=at,
         )
+        _run_as_configured(webservice, before, by=by, at=at)
     webservice.refresh_from_db()
     wake(webservice, now=at)
     return webservice
+
+
+def _check_configuration(webservice: Webservice) -> None:
+    most = settings.REPLICAS_AT_MOST
+    if not 1 <= webservice.replicas <= most:
+        raise DeployRefused(_("Choose from 1 to %(most)d replicas.") % {"most": most})
+    try:
+        webservice.clean_fields(exclude=["tool"])
+    except ValidationError as error:
+        why = " ".join(error.messages)
+        raise DeployRefused(_("Health check: %(why)s") % {"why": why}) from error
+
+
+def _run_as_configured(
+    webservice: Webservice, before: Mapping[str, Any], *, by: User, at: datetime
+) -> None:
+    """Make a release of what runs, or is starting; nothing while the webservice is stopped."""
+    current = webservice.starting or webservice.live
+    if current is None or not webservice.is_wanted:
+        return
+    after = webservice.configuration
+    changed = [
+        f"{name} {before[name]} → {after[name]}" for name in after if after[name] != before[name]
+    ]
+    deploy(
+        current.image,
+        process_type=current.process_type,
+        by=by,
+        at=at,
+        note=_("configured: %(changes)s") % {"changes": ", ".join(changed)},
+        cause=Cause.CONFIGURED,
+    )

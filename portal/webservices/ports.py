@@ -18,9 +18,11 @@ def add_replica(release: Release, index: int) -> Replica:
             continue
         try:
             with transaction.atomic():
-                return Replica.objects.create(release=release, index=index, port=port)
+                return Replica.objects.create(
+                    release=release, name=f"{release}-{index}", index=index, port=port
+                )
         except IntegrityError:
-            if existing := release.replicas.filter(index=index).first():
+            if existing := release.processes.filter(index=index).first():
                 return existing
     raise NoPortLeft("Every port of PORTAL_REPLICA_PORTS is in use.")
 

@@ -2,13 +2,15 @@
 
 A new release starts beside the old one. Once all its replicas are healthy the routes switch to it,
 and the old one ends after the requests under way had time to finish. A release that does not get
-healthy is taken away, and the old one goes on.
+healthy is taken away, and the old one goes on. One that differs from the live one in the number of
+replicas alone takes over the processes that run: scaling is immediate and ends no request.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.tools.operations import Variable, variables_for
@@ -20,7 +22,7 @@ from portal.webservices.engines.base import (
 )
 from portal.webservices.models import Release, Replica, Webservice
 from portal.webservices.ports import add_replica
-from portal.webservices.states import Reason, ReleaseStatus, Status
+from portal.webservices.states import Cause, Reason, ReleaseStatus, Status
 
 # How long until the next look: while something changes, and while all is as it should be.
 CHANGING = timedelta(milliseconds=200)
@@ -103,14 +105,15 @@ def _judge(
     now: datetime,
 ) -> None:
     """Make the new release live when it is healthy; give it up when it will not get so."""
+    if live and _only_scales(live, starting):
+        _switch(live, starting, now=now, handed_on=_of(live, replicas))
+        return
     own = _of(starting, replicas)
-    wanted = own[: webservice.replicas]
-    if len(wanted) == webservice.replicas and all(r.phase == Phase.HEALTHY for r in wanted):
+    wanted = own[: starting.replicas]
+    if len(wanted) == starting.replicas and all(r.phase == Phase.HEALTHY for r in wanted):
         # Requests are led to it first: whoever sees that it is live finds it answering.
         _lead_requests(webservice, starting, replicas, engine=engine)
-        if live:
-            live.move_to(ReleaseStatus.RETIRED, at=now, reason_code=Reason.REPLACED, ended_at=now)
-        starting.move_to(ReleaseStatus.LIVE, at=now, live_at=now)
+        _switch(live, starting, now=now)
         return
     limit = settings.WEBSERVICE_START_LIMIT
     crashed = next((each for each in own if each.restarts >= CRASHES_AT_MOST), None)
@@ -124,6 +127,36 @@ def _judge(
         ended_at=now,
         log_tail="".join(_tail(each, variables, engine=engine) for each in own[:1]),
     )
+
+
+def _only_scales(live: Release, starting: Release) -> bool:
+    """Whether the processes of the live release are just what the new one asks for."""
+
+    def all_but_replicas(release: Release) -> list[object]:
+        configured = {**release.configuration, "replicas": 0}
+        return [release.image_id, release.process_type, release.variables, configured]
+
+    is_configured = starting.cause == Cause.CONFIGURED
+    return is_configured and all_but_replicas(live) == all_but_replicas(starting)
+
+
+def _switch(
+    live: Release | None,
+    starting: Release,
+    *,
+    now: datetime,
+    handed_on: Sequence[Replica] = (),
+) -> None:
+    """Both releases move, or neither does: a newer one may have replaced the starting one."""
+    with transaction.atomic():
+        if live:
+            live.move_to(ReleaseStatus.RETIRED, at=now, reason_code=Reason.REPLACED, ended_at=now)
+        if not starting.move_to(ReleaseStatus.LIVE, at=now, live_at=now):
+            transaction.set_rollback(True)
+            return
+        Replica.objects.filter(pk__in=[each.pk for each in handed_on]).update(release=starting)
+    for replica in handed_on:
+        replica.release = starting
 
 
 def _tail(replica: Replica, variables: Sequence[Variable], *, engine: WebserviceEngine) -> str:
@@ -164,7 +197,7 @@ def _run(
     """Have every wanted replica of a release run; True if one had to be started."""
     own = {each.index: each for each in _of(release, replicas)}
     has_started = False
-    for index in range(webservice.replicas):
+    for index in range(release.replicas):
         replica = own.get(index)
         if replica is None:
             replica = add_replica(release, index)
@@ -185,7 +218,7 @@ def _lead_requests(
     engine: WebserviceEngine,
 ) -> None:
     """Route to the healthy replicas of the live release; to all of them if none is healthy."""
-    wanted = [each for each in _of(live, replicas) if each.index < webservice.replicas]
+    wanted = [each for each in _of(live, replicas) if live and each.index < live.replicas]
     healthy = [each for each in wanted if each.phase == Phase.HEALTHY]
     ports = sorted(each.port for each in healthy or wanted)
     if ports != webservice.routed_ports:
@@ -209,12 +242,8 @@ def _remove_unwanted(
     now: datetime,
 ) -> bool:
     """End replicas that nothing asks for, once requests under way had time; True if any is left."""
-    wanted = {each.pk for each in wanted_releases if each}
-    unwanted = [
-        each
-        for each in replicas
-        if each.release_id not in wanted or each.index >= webservice.replicas
-    ]
+    wanted = {each.pk: each.replicas for each in wanted_releases if each}
+    unwanted = [each for each in replicas if each.index >= wanted.get(each.release_id, 0)]
     # Read again: this look itself may have ended a release.
     releases = Release.objects.in_bulk({each.release_id for each in unwanted})
     for replica in unwanted:
@@ -256,20 +285,20 @@ def _status(
         left = Replica.objects.filter(release__webservice=webservice).exists()
         return (Status.STOPPING if left else Status.STOPPED), "", ""
     if live:
-        return _status_of_live(webservice, _of(live, replicas))
+        return _status_of_live(live, _of(live, replicas))
     failed = None if starting else webservice.failed
     if failed:
         return Status.FAILED, failed.reason_code, failed.reason
     return Status.STARTING, "", ""
 
 
-def _status_of_live(webservice: Webservice, replicas: Sequence[Replica]) -> tuple[Status, str, str]:
+def _status_of_live(live: Release, replicas: Sequence[Replica]) -> tuple[Status, str, str]:
     ill = [each for each in replicas if each.phase != Phase.HEALTHY]
     if not ill:
         return Status.RUNNING, "", ""
     reason = _("%(ill)d of %(all)d replicas are not healthy. %(answer)s") % {
         "ill": len(ill),
-        "all": webservice.replicas,
+        "all": live.replicas,
         "answer": next((each.probe_answer for each in ill if each.probe_answer), ""),
     }
     return Status.DEGRADED, Reason.UNHEALTHY, reason

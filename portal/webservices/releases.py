@@ -1,6 +1,8 @@
-"""Rows for new releases: what a deploy, a restart and an automatic deploy have in common."""
+"""Rows for new releases: what a deploy, a restart, a rollback and a build have in common."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -9,9 +11,14 @@ from builds.models import Build, Image
 from builds.states import Status as BuildStatus
 from portal.accounts.models import User
 from portal.tools.models import Tool
-from portal.tools.operations import record_event
+from portal.tools.operations import record_event, variables_for
+from portal.webservices.comparison import fingerprints
 from portal.webservices.models import Release, Webservice
-from portal.webservices.states import Reason, ReleaseStatus, Status
+from portal.webservices.states import Cause, Reason, ReleaseStatus, Status
+
+
+class ImageGone(Exception):
+    """The image was deleted to make room."""
 
 
 def webservice_of(tool: Tool, *, at: datetime) -> Webservice:
@@ -23,15 +30,33 @@ def webservice_of(tool: Tool, *, at: datetime) -> Webservice:
 
 
 def make_release(
-    image: Image, *, process_type: str, by: User | None, note: str, at: datetime
+    image: Image,
+    *,
+    process_type: str,
+    by: User | None,
+    note: str,
+    at: datetime,
+    cause: Cause = Cause.DEPLOYED,
+    configuration: Mapping[str, Any] | None = None,
+    rolled_back_to: int | None = None,
 ) -> Release:
-    """The tool's next release; one that was still starting is given up for it."""
+    """The tool's next release; one that was still starting is given up for it.
+
+    It runs as the webservice is configured, or as `configuration` says, which then is what the
+    webservice is configured to. Raises ImageGone.
+    """
     webservice = webservice_of(image.tool, at=at)
     with transaction.atomic():
-        # Updating the counter first makes concurrent deploys of one tool wait for each other.
+        # Updating the counter first makes concurrent deploys of one tool wait for each other, and
+        # for a clean-up that is choosing images to delete.
         Webservice.objects.filter(pk=webservice.pk).update(
-            last_release_number=F("last_release_number") + 1, is_wanted=True, next_look_at=at
+            last_release_number=F("last_release_number") + 1,
+            is_wanted=True,
+            next_look_at=at,
+            **(configuration or {}),
         )
+        if not Image.objects.filter(pk=image.pk, removed_at=None).exists():
+            raise ImageGone
         webservice.refresh_from_db()
         for earlier in webservice.releases.filter(status=ReleaseStatus.STARTING):
             earlier.move_to(ReleaseStatus.RETIRED, at=at, reason_code=Reason.REPLACED, ended_at=at)
@@ -40,14 +65,34 @@ def make_release(
             status=ReleaseStatus.STARTING,
             image=image,
             process_type=process_type,
+            variables=fingerprints(variables_for(image.tool, phase="run")),
+            cause=cause,
+            rolled_back_to=rolled_back_to,
+            is_pinned=rolled_back_to is not None,
             note=note,
             actor=by,
             created_at=at,
+            **webservice.configuration,
         )
-        record_event(
-            image.tool, by=by, action="webservice.released", summary=f"{release}: {note}", at=at
-        )
+        _record(release, by=by, at=at)
     return release
+
+
+def _record(release: Release, *, by: User | None, at: datetime) -> None:
+    after = {
+        "image": release.image.digest,
+        "process_type": release.process_type,
+        **release.configuration,
+        "variables": sorted(release.variables),
+    }
+    record_event(
+        release.image.tool,
+        by=by,
+        action="webservice.released",
+        summary=f"{release}: {release.note}",
+        after=after,
+        at=at,
+    )
 
 
 def builds_to_deploy(

@@ -1,18 +1,22 @@
 """Which images are kept: the newest of a tool, and every one that a release may still need."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from django.conf import settings
-from django.db.models import Count, Q
+from django.db import transaction
+from django.db.models import Count, Max, Q
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from builds.models import Build, Image
 from portal.tools.models import Tool
-from portal.webservices.models import Release
+from portal.webservices.models import Release, Webservice
 from portal.webservices.states import ReleaseStatus
 
-# Releases whose images are kept besides the one that runs, to go back to.
+# So many of the images that were released last are kept, to go back to.
 RELEASES_KEPT = 3
 
 
@@ -37,6 +41,54 @@ def remove_old_unpacked(*, engine: object) -> int:
     return engine.keep_unpacked(set(in_use.values_list("image__digest", flat=True)))
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What the next clean-up does with an image, and why."""
+
+    image: Image
+    # In words; empty when nobody needs it and it goes.
+    reasons: tuple[str, ...]
+
+    @property
+    def is_kept(self) -> bool:
+        return bool(self.reasons)
+
+
+def verdicts(tool: Tool) -> list[Verdict]:
+    """Of each image that is there, the newest first; changes nothing."""
+    images = tool.images.filter(removed_at=None).select_related("build__tool")
+    why: dict[int, list[str]] = {}
+    for image_id, reason in (*_needed(tool), *_recent(tool, settings.IMAGES_KEPT)):
+        why.setdefault(image_id, []).append(reason)
+    return [Verdict(image, tuple(why.get(image.pk, ()))) for image in images]
+
+
+def _needed(tool: Tool) -> Iterator[tuple[int, str]]:
+    releases = Release.objects.filter(webservice__tool=tool)
+    current = Q(status__in=[ReleaseStatus.STARTING, ReleaseStatus.LIVE])
+    for release in releases.filter(current | Q(is_pinned=True)):
+        yield release.image_id, _holds(release) % {"number": release.number}
+    served = releases.exclude(status=ReleaseStatus.FAILED).values("image")
+    latest = served.annotate(last=Max("pk"), number=Max("number")).order_by("-last")
+    for row in latest[:RELEASES_KEPT]:
+        text = _("one of the last %(kept)d that were released, in release %(number)d")
+        yield row["image"], text % {"kept": RELEASES_KEPT, "number": row["number"]}
+
+
+def _holds(release: Release) -> str:
+    if release.status == ReleaseStatus.LIVE:
+        return _("release %(number)d runs it")
+    if release.status == ReleaseStatus.STARTING:
+        return _("release %(number)d is starting it")
+    return _("release %(number)d pins it")
+
+
+def _recent(tool: Tool, kept: int) -> Iterator[tuple[int, str]]:
+    reason = ngettext("the newest one", "one of the newest %(kept)d", kept) % {"kept": kept}
+    for pk in tool.images.filter(removed_at=None).values_list("pk", flat=True)[:kept]:
+        yield pk, reason
+
+
 def remove_old_images(*, store: Store, now: datetime) -> int:
     """Delete what nobody needs and mark its rows; the bytes freed. Skips tools that are built."""
     present = Count("images", filter=Q(images__removed_at=None))
@@ -46,15 +98,13 @@ def remove_old_images(*, store: Store, now: datetime) -> int:
 
 
 def _trim(tool: Tool, *, store: Store, now: datetime) -> int:
-    images = tool.images.filter(removed_at=None)
-    releases = Release.objects.filter(webservice__tool=tool)
-    in_use = releases.filter(status__in=[ReleaseStatus.STARTING, ReleaseStatus.LIVE])
-    recent = list(releases.values_list("image", flat=True)[:RELEASES_KEPT])
-    newest = list(images.values_list("pk", flat=True)[: settings.IMAGES_KEPT])
-    kept = {*newest, *recent, *in_use.values_list("image", flat=True)}
-    old = images.exclude(pk__in=kept)
-    if not old.exists():
+    with transaction.atomic():
+        # A release that is made at this moment waits, and finds its image gone or kept.
+        list(Webservice.objects.select_for_update().filter(tool=tool))
+        decided = verdicts(tool)
+        digests = {each.image.digest for each in decided if each.is_kept}
+        gone = [each.image.pk for each in decided if each.image.digest not in digests]
+        Image.objects.filter(pk__in=gone).update(removed_at=now)
+    if all(each.is_kept for each in decided):
         return 0
-    digests = set(Image.objects.filter(pk__in=kept).values_list("digest", flat=True))
-    old.exclude(digest__in=digests).update(removed_at=now)
     return store.keep_images(tool.name, digests)

@@ -21,16 +21,54 @@ class ReplicaSerializer(serializers.ModelSerializer):
 
 class ReleaseSerializer(serializers.ModelSerializer):
     build = serializers.IntegerField(source="image.build.number", read_only=True)
+    commit = serializers.CharField(source="image.build.commit", read_only=True)
     digest = serializers.CharField(source="image.digest", read_only=True)
+    variables = serializers.SerializerMethodField(help_text="Their names.")
     actor = serializers.CharField(source="actor.username", default=None, read_only=True)
 
     class Meta:
         model = Release
         fields = [
-            "number", "status", "reason_code", "reason", "note", "build", "digest",
-            "process_type", "actor", "created_at", "live_at", "ended_at", "log_tail",
+            "number", "status", "reason_code", "reason", "cause", "note", "build", "commit",
+            "digest", "process_type", "replicas", "health_check_path", "memory_bytes",
+            "cpu_millis", "variables", "rolled_back_to", "is_pinned", "actor", "created_at",
+            "live_at", "ended_at", "log_tail",
         ]  # fmt: skip
         read_only_fields = fields
+
+    def get_variables(self, release: Release) -> list[str]:
+        return sorted(release.variables)
+
+
+class DifferenceSerializer(serializers.Serializer):
+    field = serializers.CharField(help_text="Such as `image` or `variables.TOKEN`.")
+    what = serializers.CharField(source="label")
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class ComparisonSerializer(serializers.Serializer):
+    release = serializers.IntegerField()
+    against = serializers.IntegerField(allow_null=True)
+    differences = DifferenceSerializer(many=True)
+
+
+class VerdictSerializer(serializers.Serializer):
+    build = serializers.IntegerField(source="image.build.number")
+    digest = serializers.CharField(source="image.digest")
+    size = serializers.IntegerField(source="image.size")
+    created_at = serializers.DateTimeField(source="image.created_at")
+    is_kept = serializers.BooleanField()
+    reasons = serializers.ListField(child=serializers.CharField())
+
+
+class PinSerializer(serializers.Serializer):
+    is_pinned = serializers.BooleanField()
+
+
+class RollbackSerializer(serializers.Serializer):
+    release = serializers.IntegerField(min_value=1, help_text="The number of the one to go to.")
+    why = serializers.CharField(max_length=120, allow_blank=True, default="")
 
 
 class WebserviceSerializer(serializers.ModelSerializer):

@@ -35,6 +35,17 @@ RELEASE_MOVES: dict[str, frozenset[str]] = {
 }
 
 
+class Cause(StrEnum):
+    """What a release was made for."""
+
+    DEPLOYED = "deployed"
+    BUILT = "built"
+    CONFIGURED = "configured"
+    STARTED = "started"
+    RESTARTED = "restarted"
+    ROLLED_BACK = "rolled-back"
+
+
 class Reason(StrEnum):
     """Why a release is not live, or a webservice not as it should be."""
 

@@ -19,8 +19,9 @@ from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngin
 from portal.webservices.models import Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
-from portal.webservices.releases import builds_to_deploy, make_release
+from portal.webservices.releases import ImageGone, builds_to_deploy, make_release
 from portal.webservices.retention import remove_old_images, remove_old_unpacked
+from portal.webservices.states import Cause
 
 log = logging.getLogger(__name__)
 # A build that succeeded longer ago is not deployed by the sweep any more.
@@ -95,9 +96,18 @@ def deploy_build(build: Build) -> None:
     if not process_type:
         log.info("build %s has no process to deploy", build)
         return
-    release = make_release(
-        image, process_type=process_type, by=build.actor, note=f"build {build}", at=timezone.now()
-    )
+    try:
+        release = make_release(
+            image,
+            process_type=process_type,
+            by=build.actor,
+            note=f"build {build}",
+            cause=Cause.BUILT,
+            at=timezone.now(),
+        )
+    except ImageGone:
+        log.info("the image of build %s is gone", build)
+        return
     wake(release.webservice, now=timezone.now())
 
 

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from portal.webservices import views
+from portal.webservices import history, views
+
+RELEASE = "tools/<slug:name>/webservice/releases/<int:number>/"
 
 urlpatterns = [
     path("tools/<slug:name>/webservice/", views.webservice_detail, name="webservice"),
@@ -20,4 +22,8 @@ urlpatterns = [
     ),
     path("tools/<slug:name>/webservice/events/", views.webservice_events, name="webservice_events"),
     path("tools/<slug:name>/webservice/log/", views.webservice_log, name="webservice_log"),
+    path(RELEASE, history.release_detail, name="release"),
+    path(f"{RELEASE}rollback/", history.release_rollback, name="release_rollback"),
+    path(f"{RELEASE}pin/", history.release_pin, name="release_pin"),
+    path("tools/<slug:name>/images/", history.image_list, name="image_list"),
 ]

@@ -15,7 +15,9 @@ from django.views.decorators.http import require_GET, require_POST
 from builds.live import Hub, Mark, stream, wanted_offset
 from portal.accounts.permissions import MemberRequest, requires
 from portal.tools.models import Tool
+from portal.tools.operations import variables_for
 from portal.webservices import operations
+from portal.webservices.comparison import fingerprints, pending
 from portal.webservices.forms import ConfigureForm
 from portal.webservices.models import Release, Replica, Webservice
 from portal.webservices.operations import DeployRefused
@@ -80,7 +82,7 @@ def _maintained(request: MemberRequest, name: str) -> Tool:
 def webservice_detail(request: MemberRequest, name: str) -> HttpResponse:
     tool, webservice = _visible(request, name)
     releases = (
-        webservice.releases.select_related("image__build__tool", "actor")
+        webservice.releases.select_related("image__build__tool", "actor", "webservice__tool")
         if webservice
         else Release.objects.none()
     )
@@ -111,10 +113,13 @@ def _status_context(
     request: MemberRequest, tool: Tool, webservice: Webservice | None
 ) -> dict[str, Any]:
     replicas = Replica.objects.filter(release__webservice=webservice).select_related("release")
+    live = webservice.live if webservice else None
+    variables = fingerprints(variables_for(tool, phase="run")) if live else {}
     return {
         "tool": tool,
         "webservice": webservice,
-        "live": webservice.live if webservice else None,
+        "live": live,
+        "pending": pending(live, variables),
         "starting": webservice.starting if webservice else None,
         "failed": webservice.failed if webservice else None,
         "replicas": replicas.order_by("-release", "index") if webservice else [],

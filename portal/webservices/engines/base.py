@@ -37,6 +37,8 @@ class ReplicaOrder:
     secrets: tuple[str, ...] = ()
     health_check_path: str = "/"
     memory_bytes: int = 512 * 1024 * 1024
+    # 1000 is one processor.
+    cpu_millis: int = 1000
 
 
 @dataclass(frozen=True)

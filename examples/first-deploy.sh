@@ -23,8 +23,9 @@ if [ -z "${PORTAL_TOKEN:-}" ]; then
     page --data-urlencode "csrfmiddlewaretoken=$csrf" --data username=alice --output /dev/null \
         "$portal/accounts/development/"
     csrf=$(page "$portal/accounts/tokens/" | form_token)
-    PORTAL_TOKEN=$(page --data-urlencode "csrfmiddlewaretoken=$csrf" --data 'name=first-deploy&days=30' \
-        "$portal/accounts/tokens/" | grep -o 'cht_[A-Za-z0-9_-]\{40\}' | head -n 1)
+    PORTAL_TOKEN=$(page --data-urlencode "csrfmiddlewaretoken=$csrf" \
+        --data 'name=first-deploy&days=30&scopes=read&scopes=deploy&scopes=write' \
+        "$portal/accounts/tokens/" | grep -o 'cht_[A-Za-z0-9_-]\{40\}' | head -n 1) || true
 fi
 
 api() { # PATH [curl options]: a call that says what went wrong
@@ -33,6 +34,8 @@ api() { # PATH [curl options]: a call that says what went wrong
     curl --silent --show-error --fail-with-body --header "Authorization: Bearer $PORTAL_TOKEN" \
         --header 'Content-Type: application/json' "$@" "$portal/api/v1$path"
 }
+
+[ -n "$PORTAL_TOKEN" ] || { echo "No token could be made; make one on the tokens page and set PORTAL_TOKEN."; exit 1; }
 
 echo "Registering the tool $tool"
 api /tools/ --data "{\"name\": \"$tool\", \"title\": \"First deploy\",

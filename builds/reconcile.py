@@ -13,15 +13,21 @@ from django.utils.translation import gettext as _
 
 from builds import logs
 from builds.admission import admit
-from builds.engines.base import BuildEngine, BuiltImage, Observation, Order, Phase, Step
+from builds.engines.base import (
+    BuildEngine,
+    BuiltImage,
+    Observation,
+    Order,
+    OrderRefused,
+    Phase,
+    Step,
+)
 from builds.models import Build, Image
 from builds.states import Reason, Status
 from portal.tools.models import AuditEvent
 from portal.tools.operations import variables_for
 
-# How long until the next look: while lines come in, while nothing is heard, while it waits.
-LIVELY = timedelta(milliseconds=50)
-QUIET = timedelta(milliseconds=250)
+# How long until the next look while it waits for its turn; the engine says how long otherwise.
 QUEUED = timedelta(seconds=2)
 # Output not older than this counts as lively.
 RECENT = timedelta(seconds=5)
@@ -58,8 +64,16 @@ def _start(build: Build, order: Order, *, engine: BuildEngine, now: datetime) ->
         return timedelta(0)
     if not admit(build, now=now):
         return QUEUED
-    engine.submit(order)
-    return LIVELY
+    return _submit(build, order, engine=engine, now=now)
+
+
+def _submit(build: Build, order: Order, *, engine: BuildEngine, now: datetime) -> timedelta:
+    try:
+        engine.submit(order)
+    except OrderRefused as refused:
+        _move(build, Status.FAILED, now=now, reason_code=refused.code, reason=refused.reason)
+        return timedelta(0)
+    return engine.pace.lively
 
 
 def _follow(
@@ -67,8 +81,9 @@ def _follow(
 ) -> timedelta | None:
     seen = engine.observe(order)
     if seen.phase is Phase.MISSING:
-        engine.submit(order)
-        return LIVELY
+        # Whatever it printed is gone as well: it begins again.
+        Build.objects.filter(pk=build.pk).update(log_source_offset=0, log_cut=False)
+        return _submit(build, order, engine=engine, now=now)
     is_over = seen.phase is not Phase.RUNNING
     has_more = _take_logs(build, order, secrets, engine=engine, now=now, is_last=is_over)
     _note_progress(build, seen)
@@ -79,7 +94,7 @@ def _follow(
     if _is_past_deadline(build, now):
         return timedelta(0)
     heard = build.last_output_at or build.started_at or now
-    return LIVELY if now - heard < RECENT else QUIET
+    return engine.pace.lively if now - heard < RECENT else engine.pace.quiet
 
 
 def _take_logs(
@@ -191,7 +206,7 @@ def _stop(
     _take_logs(build, order, secrets, engine=engine, now=now, is_last=True)
     _note_progress(build, seen)
     engine.remove(order)
-    return LIVELY
+    return engine.pace.lively
 
 
 def _move(
@@ -219,4 +234,4 @@ def _clean_up(build: Build, order: Order, *, engine: BuildEngine) -> timedelta |
     if engine.observe(order).phase is Phase.MISSING:
         return None
     engine.remove(order)
-    return QUIET
+    return engine.pace.quiet

@@ -1,9 +1,10 @@
 """Engines that do what a test tells them to: everything above them stays real."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
-from builds.engines.base import BuiltImage, Observation, Phase, Step
+from builds.engines.base import BuiltImage, EngineError, Observation, Pace, Phase, Step
 from portal.webservices.engines.base import Phase as ReplicaPhase
 from portal.webservices.engines.base import Probe, ReplicaObservation
 
@@ -27,8 +28,13 @@ class ScriptedBuilds:
     output: dict = field(default_factory=dict)
     submitted: list = field(default_factory=list)
     removes_slowly: bool = False
+    # Raised by `submit` while it is set.
+    refusal: EngineError | None = None
+    pace: ClassVar = Pace(timedelta(milliseconds=50), timedelta(milliseconds=250))
 
     def submit(self, order):
+        if self.refusal:
+            raise self.refusal
         self.submitted.append(order)
         self.builds.setdefault(order.name, Observation(Phase.RUNNING))
 

@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 
 class EngineError(Exception):
     """The engine could not be asked, or did not understand; asking again later is right."""
+
+
+class OrderRefused(EngineError):
+    """The engine will not run this order, however often it is asked."""
+
+    def __init__(self, reason: str, *, code: str) -> None:
+        super().__init__(reason)
+        self.reason, self.code = reason, code
 
 
 class Phase(StrEnum):
@@ -78,11 +86,21 @@ class Observation:
     image: BuiltImage | None = None
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How often it is worth looking: while output comes in, and while nothing is heard."""
+
+    lively: timedelta
+    quiet: timedelta
+
+
 class BuildEngine(Protocol):
     """Runs builds. Each verb may be called again at any time and returns within milliseconds."""
 
+    pace: Pace
+
     def submit(self, order: Order) -> None:
-        """Start the build unless it was started before. Raises EngineError."""
+        """Start the build unless it was started before. Raises EngineError, or OrderRefused."""
 
     def observe(self, order: Order) -> Observation:
         """How the build stands now. Raises EngineError."""

@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from builds.engines.base import BuiltImage, EngineError, Observation, Order, Phase, Step
+from builds.engines.base import BuiltImage, EngineError, Observation, Order, Pace, Phase, Step
 from builds.lifecycle import detached, sandbox
 from builds.lifecycle.cgroups import Cgroup
 from builds.lifecycle.oci import ImageStore
@@ -33,6 +33,9 @@ class LocalSettings:
 
 class LocalEngine:
     """A BuildEngine; see builds.lifecycle.work for what stands in a build's directory."""
+
+    # Looking costs the reading of a small file.
+    pace = Pace(lively=timedelta(milliseconds=50), quiet=timedelta(milliseconds=250))
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builds import logs
-from builds.engines.base import Observation, Phase
+from builds.engines.base import Observation, OrderRefused, Phase
 from builds.models import Build, Image
 from builds.operations import Source, cancel_build, start_build
 from builds.reconcile import reconcile
@@ -50,6 +50,24 @@ def test_a_build_that_was_moved_but_not_submitted_is_submitted(build, engine):
     engine.builds.clear()
     look(build, engine)
     assert len(engine.submitted) == 2
+
+
+def test_output_begins_again_with_a_build_that_is_submitted_again(build, engine):
+    look(build, engine)
+    engine.output["hat-1"] = b"first\n"
+    look(build, engine)
+    engine.builds.clear()
+    engine.output["hat-1"] = b"again\n"
+    look(build, engine)
+    build = look(build, engine)
+    assert logs.read(build, offset=0, limit=100) == b"first\nagain\n"
+
+
+def test_an_order_that_the_engine_will_never_run_fails(build, engine):
+    engine.refusal = OrderRefused("There is no room.", code=Reason.QUOTA_EXCEEDED)
+    build = look(build, engine)
+    assert (build.status, build.reason_code) == (Status.FAILED, Reason.QUOTA_EXCEEDED)
+    assert build.reason == "There is no room."
 
 
 def test_success_makes_an_image(build, engine):

@@ -1,0 +1,365 @@
+"""Builds in a cluster, with the test in the place of Tekton's controller."""
+
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from builds.engines.base import EngineError, Order, OrderRefused, Phase
+from builds.engines.kubernetes import KubernetesBuildEngine
+from builds.engines.pipeline import BuildSettings
+from builds.states import Reason
+from portal.cluster.base import ClusterRefused, ClusterUnavailable
+from portal.cluster.home import Home
+from portal.cluster.kinds import NAMESPACE, PIPELINE_RUN, POD, SECRET, TASK_RUN
+from portal.cluster.memory import MemoryCluster
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+DIGEST = "sha256:" + "d" * 64
+NAMES = ("step-clone", "step-build", "step-export")
+ORDER = Order(
+    name="hat-17",
+    tool="hat",
+    tool_id=3,
+    source_url="https://git.example.org/hat.git",
+    environment={"TOKEN": "hunter2-hunter2"},
+)
+
+
+@pytest.fixture
+def cluster():
+    return MemoryCluster()
+
+
+def settings(**changes):
+    given = {
+        "registry": "registry.example.org",
+        "builder": "builder",
+        "run_image": "run",
+        "git_image": "git",
+        "log_bytes": 1000,
+    }
+    return BuildSettings(**(given | changes))
+
+
+@pytest.fixture
+def engine(cluster):
+    return KubernetesBuildEngine(cluster, settings(), clock=lambda: NOW)
+
+
+def say(cluster, status, reason="", **more):
+    condition = {"type": "Succeeded", "status": status, "reason": reason}
+    cluster.set_status(
+        PIPELINE_RUN, "hat-17", {"conditions": [condition], **more}, namespace="build-hat"
+    )
+
+
+def put_pod(cluster, *states, phase="Running"):
+    """The build's pod, with its steps' containers in these states."""
+    statuses = [{"name": name, "state": state} for name, state in zip(NAMES, states, strict=False)]
+    cluster.put(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "namespace": "build-hat",
+                "name": "hat-17-build-pod",
+                "labels": {"tekton.dev/pipelineRun": "hat-17"},
+            },
+            "spec": {"containers": [{"name": name} for name in NAMES]},
+            "status": {"phase": phase, "containerStatuses": statuses},
+        }
+    )
+
+
+def put_task(cluster, **status):
+    cluster.put(
+        {
+            "apiVersion": "tekton.dev/v1",
+            "kind": "TaskRun",
+            "metadata": {
+                "namespace": "build-hat",
+                "name": "hat-17-build",
+                "labels": {"tekton.dev/pipelineRun": "hat-17"},
+            },
+            "status": status,
+        }
+    )
+
+
+def prints(cluster, step, data):
+    cluster.printed["build-hat", "hat-17-build-pod", step] = data
+
+
+RUNS = {"running": {"startedAt": NOW.isoformat()}}
+ENDED = {"terminated": {"exitCode": 0}}
+
+
+def test_an_order_that_was_never_submitted_is_missing(engine):
+    assert engine.observe(ORDER).phase is Phase.MISSING
+
+
+def test_submitting_makes_the_place_when_it_is_missing(engine, cluster):
+    engine.submit(ORDER)
+    assert cluster.get(NAMESPACE, "build-hat")
+    assert cluster.get(PIPELINE_RUN, "hat-17", namespace="build-hat")
+    assert engine.observe(ORDER).phase is Phase.RUNNING
+
+
+def test_submitting_twice_is_one_run(engine, cluster):
+    engine.submit(ORDER)
+    first = cluster.get(PIPELINE_RUN, "hat-17", namespace="build-hat")
+    engine.submit(ORDER)
+    assert cluster.get(PIPELINE_RUN, "hat-17", namespace="build-hat") == first
+
+
+def test_where_the_place_is_there_two_requests_are_enough(engine, cluster):
+    engine.submit(ORDER)
+    cluster.requests.clear()
+    engine.submit(Order(**{**ORDER.__dict__, "name": "hat-18"}))
+    assert [kind for _verb, kind in cluster.requests] == ["Secret", "PipelineRun"]
+
+
+def test_a_host_that_is_not_allowed_is_refused(cluster):
+    engine = KubernetesBuildEngine(cluster, settings(allowed_hosts=("git.other.org",)))
+    with pytest.raises(OrderRefused) as refused:
+        engine.submit(ORDER)
+    assert refused.value.code == Reason.SOURCE_REFUSED
+    assert not cluster.objects
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("exceeded quota: room, requested: pods=1", Reason.QUOTA_EXCEEDED),
+        ("admission webhook denied the request", Reason.ADMISSION_REFUSED),
+    ],
+)
+def test_what_the_cluster_refuses_is_refused_for_good(engine, cluster, said, code):
+    cluster.fault = ClusterRefused(said, status=403)
+    with pytest.raises(OrderRefused, match=said) as refused:
+        engine.submit(ORDER)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ClusterUnavailable("away"),
+        ClusterRefused("failed calling webhook: connection refused", status=500),
+    ],
+)
+def test_a_cluster_that_is_away_is_asked_again(engine, cluster, fault):
+    cluster.fault = fault
+    with pytest.raises(EngineError) as error:
+        engine.submit(ORDER)
+    assert not isinstance(error.value, OrderRefused)
+
+
+def test_a_foreign_run_of_the_same_name_is_left_alone(engine, cluster):
+    engine.submit(Order(**{**ORDER.__dict__, "name": "hat-1"}))
+    foreign = {"namespace": "build-hat", "name": "hat-17"}
+    cluster.put({"apiVersion": "tekton.dev/v1", "kind": "PipelineRun", "metadata": foreign})
+    with pytest.raises(OrderRefused, match="not the portal's"):
+        engine.submit(ORDER)
+
+
+def test_steps_begin_when_the_one_before_ended(engine, cluster):
+    engine.submit(ORDER)
+    began = NOW.isoformat()
+    later = (NOW + timedelta(seconds=5)).isoformat()
+    put_task(
+        cluster,
+        steps=[
+            {
+                "name": "clone",
+                "terminated": {"startedAt": began, "finishedAt": later, "exitCode": 0},
+            },
+            {"name": "build", "running": {"startedAt": began}},
+            {"name": "export", "running": {"startedAt": began}},
+        ],
+    )
+    steps = engine.observe(ORDER).steps
+    assert [(step.name, step.succeeded) for step in steps] == [("clone", True), ("build", None)]
+    assert steps[1].started_at == NOW + timedelta(seconds=5)
+
+
+def test_a_failure_is_told_in_words(engine, cluster):
+    engine.submit(ORDER)
+    put_task(cluster, steps=[{"name": "build", "terminated": {"exitCode": 51}}])
+    say(cluster, "False", "Failed")
+    seen = engine.observe(ORDER)
+    assert (seen.phase, seen.reason_code) == (Phase.FAILED, Reason.BUILD_FAILED)
+
+
+def test_output_of_all_steps_is_one_stream_of_bytes(engine, cluster):
+    engine.submit(ORDER)
+    put_pod(cluster, ENDED, RUNS, RUNS)
+    prints(cluster, "step-clone", b"cloned")
+    prints(cluster, "step-build", b"one\ntwo\n")
+    whole = b"cloned\none\ntwo\n"
+    assert engine.logs(ORDER, since=0, limit=100) == whole
+    for offset in range(len(whole)):
+        assert engine.logs(ORDER, since=offset, limit=3) == whole[offset : offset + 3]
+
+
+def test_offsets_hold_while_output_grows_and_for_another_process(engine, cluster):
+    engine.submit(ORDER)
+    put_pod(cluster, ENDED, RUNS, RUNS)
+    prints(cluster, "step-clone", b"cloned\n")
+    prints(cluster, "step-build", b"one\ntw")
+    first = engine.logs(ORDER, since=0, limit=100)
+    prints(cluster, "step-build", b"one\ntwo")
+    prints(cluster, "step-export", b"exported\n")
+    put_pod(cluster, ENDED, ENDED, RUNS)
+    another = KubernetesBuildEngine(cluster, settings(), clock=lambda: NOW)
+    rest = another.logs(ORDER, since=len(first), limit=100)
+    assert first + rest == b"cloned\none\ntwo\nexported\n"
+    assert engine.logs(ORDER, since=len(first), limit=100) == rest
+
+
+def test_steps_that_ended_are_read_once(engine, cluster):
+    engine.submit(ORDER)
+    put_pod(cluster, ENDED, RUNS, RUNS)
+    prints(cluster, "step-clone", b"cloned\n")
+    engine.logs(ORDER, since=0, limit=100)
+    cluster.requests.clear()
+    engine.logs(ORDER, since=7, limit=100)
+    assert cluster.requests.count(("logs", "Pod")) == 1
+
+
+def test_a_step_that_prints_too_much_fails_the_build(engine, cluster):
+    engine.submit(ORDER)
+    put_pod(cluster, RUNS)
+    prints(cluster, "step-clone", b"x" * 5000)
+    assert len(engine.logs(ORDER, since=0, limit=9000)) == 1000
+    assert engine.observe(ORDER).reason_code == Reason.LOG_TOO_LARGE
+
+
+def test_there_is_no_output_before_the_pod(engine):
+    assert engine.logs(ORDER, since=0, limit=100) == b""
+
+
+def test_a_cancel_is_done_when_the_pods_are_gone(engine, cluster):
+    engine.submit(ORDER)
+    put_pod(cluster, RUNS)
+    engine.remove(ORDER)
+    run = cluster.get(PIPELINE_RUN, "hat-17", namespace="build-hat")
+    assert run["spec"]["status"] == "Cancelled"
+    say(cluster, "False", "Cancelled")
+    engine.remove(ORDER)
+    assert engine.observe(ORDER).phase is not Phase.MISSING
+    put_pod(cluster, ENDED, phase="Failed")
+    engine.remove(ORDER)
+    assert engine.observe(ORDER).phase is Phase.MISSING
+
+
+def test_removing_takes_the_variables_along(engine, cluster):
+    engine.submit(ORDER)
+    assert cluster.list(SECRET, namespace="build-hat").items
+    say(cluster, "True", "Succeeded")
+    engine.remove(ORDER)
+    engine.remove(ORDER)
+    assert not cluster.list(SECRET, namespace="build-hat").items
+
+
+def test_a_pod_without_a_run_still_counts(engine, cluster):
+    engine.submit(ORDER)
+    put_pod(cluster, RUNS)
+    cluster.delete(PIPELINE_RUN, "hat-17", namespace="build-hat")
+    assert engine.observe(ORDER).phase is Phase.RUNNING
+    cluster.delete(POD, "hat-17-build-pod", namespace="build-hat")
+    assert engine.observe(ORDER).phase is Phase.MISSING
+
+
+def test_a_namespace_removed_by_hand_makes_the_build_missing_and_comes_back(engine, cluster):
+    engine.submit(ORDER)
+    cluster.delete(NAMESPACE, "build-hat")
+    assert engine.observe(ORDER).phase is Phase.MISSING
+    engine.submit(ORDER)
+    assert engine.observe(ORDER).phase is Phase.RUNNING
+    assert not cluster.list(TASK_RUN).items
+
+
+class Registry(BaseHTTPRequestHandler):
+    """Just enough of a registry: one image, behind a password."""
+
+    away = False
+
+    def do_GET(self):
+        if self.away:
+            self.send_error(503)
+            return
+        if self.headers.get("Authorization") != "Basic cm9ib3Q6c2VjcmV0":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="registry"')
+            self.end_headers()
+            return
+        body = json.dumps(self.answers[self.path]).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_words):
+        pass
+
+    build = {
+        "processes": [{"type": "web", "command": ["python"], "args": ["app.py"]}],
+        "buildpacks": [{"id": "acme/python", "version": "1.2"}],
+        "buildpack-default-process-type": "web",
+    }
+    answers = {
+        f"/v2/tool-hat/hat/manifests/{DIGEST}": {
+            "config": {"digest": "sha256:c", "size": 10},
+            "layers": [{"size": 100}, {"size": 200}],
+        },
+        "/v2/tool-hat/hat/blobs/sha256:c": {
+            "config": {"Labels": {"io.buildpacks.build.metadata": json.dumps(build)}}
+        },
+    }
+
+
+@pytest.fixture
+def registry():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def with_registry(cluster, host):
+    auth = json.dumps({"auths": {host: {"username": "robot", "password": "secret"}}})
+    home = Home(tool="", push_credentials=auth)
+    given = settings(registry=host, registry_is_insecure=True, home=home)
+    return KubernetesBuildEngine(cluster, given, clock=lambda: NOW)
+
+
+def test_a_success_tells_of_its_image(cluster, registry):
+    engine = with_registry(cluster, registry)
+    engine.submit(ORDER)
+    results = [{"name": "digest", "value": DIGEST}, {"name": "commit", "value": "c" * 40}]
+    say(cluster, "True", "Succeeded", results=results)
+    seen = engine.observe(ORDER)
+    assert (seen.phase, seen.commit) == (Phase.SUCCEEDED, "c" * 40)
+    assert seen.image.reference == f"{registry}/tool-hat/hat@{DIGEST}"
+    assert seen.image.size == 310
+    assert seen.image.processes == {"web": ("python", "app.py")}
+    assert seen.image.default_process == "web"
+    assert seen.image.buildpacks == ("acme/python@1.2",)
+
+
+def test_a_registry_that_is_away_is_asked_again(cluster, registry, monkeypatch):
+    engine = with_registry(cluster, registry)
+    engine.submit(ORDER)
+    say(cluster, "True", "Succeeded", results=[{"name": "digest", "value": DIGEST}])
+    monkeypatch.setattr(Registry, "away", True)
+    with pytest.raises(EngineError, match="503"):
+        engine.observe(ORDER)
+    monkeypatch.setattr(Registry, "away", False)
+    assert engine.observe(ORDER).phase is Phase.SUCCEEDED

@@ -1,12 +1,14 @@
-"""`python -m tests.cluster build` gets and compiles the parts; `up` keeps a cluster running."""
+"""Gets and compiles the parts of a cluster (build), and keeps one running (up, or up-server)."""
 
 import argparse
 import signal
 import sys
 from collections.abc import Callable
 
+import tests.environment  # noqa: F401 - the portal's settings say what builds get
 from tests.cluster import components, debian, leftovers
 from tests.cluster.cluster import start_cluster
+from tests.cluster.lab import start_lab
 from tests.cluster.processes import LabError
 
 
@@ -21,6 +23,13 @@ def build() -> None:
 
 def up() -> None:
     """Until Ctrl-C or SIGTERM."""
+    with start_lab() as lab:
+        print(f"export KUBECONFIG={lab.kubeconfig}")
+        print(f"registry: {lab.registry}", flush=True)
+        signal.pause()
+
+
+def up_server() -> None:
     with start_cluster() as cluster:
         print(f"export KUBECONFIG={cluster.kubeconfig}", flush=True)
         signal.pause()
@@ -31,7 +40,12 @@ def clean() -> None:
         print(f"removed {folder}")
 
 
-COMMANDS: dict[str, Callable[[], None]] = {"build": build, "up": up, "clean": clean}
+COMMANDS: dict[str, Callable[[], None]] = {
+    "build": build,
+    "up": up,
+    "up-server": up_server,
+    "clean": clean,
+}
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The control plane of a cluster without a node: etcd, API server and controllers, on loopback."""
+"""The control plane of a cluster: etcd, API server and controllers."""
 
 import socket
 import ssl
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster import debian, kubeconfig
-from tests.cluster.certificates import Authority
+from tests.cluster.certificates import Authority, KeyPair
 from tests.cluster.components import KUBERNETES
 from tests.cluster.kubeconfig import Server
 from tests.cluster.processes import Processes
@@ -26,28 +26,27 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class ControlPlane:
+    """`address` is where its API server listens; its other parts stay on loopback."""
+
+    address: str
     server: Server
-    admin: Path
     authority: Authority
 
+    def identity(self, name: str, *groups: str) -> Path:
+        """A kubeconfig for a part of Kubernetes, under the name that its role is bound to."""
+        pair = self.authority.client(name, *groups)
+        path = self.authority.folder / f"{name.replace(':', '-')}.kubeconfig"
+        return kubeconfig.by_certificate(path, self.server, pair)
 
-def start_control_plane(processes: Processes) -> ControlPlane:
-    folder = processes.folder
-    authority = Authority(folder / "pki")
-    etcd_url = _start_etcd(processes)
-    server = Server(f"https://{LOOPBACK}:{free_port()}", authority.certificate)
+
+def start_control_plane(processes: Processes, address: str = LOOPBACK) -> ControlPlane:
+    authority = Authority(processes.folder / "pki")
+    server = Server(f"https://{address}:{free_port()}", authority.certificate)
+    plane = ControlPlane(address, server, authority)
     keys = authority.signing_keys("service-accounts")
-    _start_apiserver(processes, server, authority, etcd_url)
-    admin = authority.client("admin", "system:masters")
-    _start_controllers(processes, server, authority, keys.key)
-    path = kubeconfig.by_certificate(folder / "admin.kubeconfig", server, admin)
-    return ControlPlane(server, path, authority)
-
-
-def component_kubeconfig(folder: Path, plane_server: Server, authority: Authority, name: str):
-    """For a part of Kubernetes, under the name that its role is bound to."""
-    pair = authority.client(f"system:{name}")
-    return kubeconfig.by_certificate(folder / f"{name}.kubeconfig", plane_server, pair)
+    _start_apiserver(processes, plane, keys, etcd_url=_start_etcd(processes))
+    _start_controllers(processes, plane, keys)
+    return plane
 
 
 def _start_etcd(processes: Processes) -> str:
@@ -64,28 +63,29 @@ def _start_etcd(processes: Processes) -> str:
         "--unsafe-no-fsync",
         "--log-level=warn",
     ]
-    processes.start("etcd", argv, ready=lambda: answers(f"{client}/health"))
+    processes.start("etcd", argv)
     return client
 
 
 def _start_apiserver(
-    processes: Processes, server: Server, authority: Authority, etcd_url: str
+    processes: Processes, plane: ControlPlane, keys: KeyPair, *, etcd_url: str
 ) -> None:
-    serving = authority.server("kube-apiserver", LOOPBACK, *NAMES)
+    """Ready when etcd is, too."""
+    authority = plane.authority
+    serving = authority.server("kube-apiserver", LOOPBACK, plane.address, *NAMES)
     kubelet = authority.client("kube-apiserver-kubelet-client", "system:masters")
-    signing = processes.folder / "pki"
     argv = [
         KUBERNETES.program("kube-apiserver"),
         f"--etcd-servers={etcd_url}",
-        f"--bind-address={LOOPBACK}",
-        f"--secure-port={server.url.rpartition(':')[2]}",
+        f"--bind-address={plane.address}",
+        f"--secure-port={plane.server.url.rpartition(':')[2]}",
         f"--service-cluster-ip-range={SERVICE_NETWORK}",
         f"--tls-cert-file={serving.certificate}",
         f"--tls-private-key-file={serving.key}",
         f"--client-ca-file={authority.certificate}",
         f"--service-account-issuer={ISSUER}",
-        f"--service-account-key-file={signing}/service-accounts.pub",
-        f"--service-account-signing-key-file={signing}/service-accounts.key",
+        f"--service-account-key-file={keys.certificate}",
+        f"--service-account-signing-key-file={keys.key}",
         f"--kubelet-client-certificate={kubelet.certificate}",
         f"--kubelet-client-key={kubelet.key}",
         f"--kubelet-certificate-authority={authority.certificate}",
@@ -95,30 +95,27 @@ def _start_apiserver(
         "--allow-privileged=true",
         "--profiling=false",
     ]
-    ready = f"{server.url}/readyz"
-    processes.start("kube-apiserver", argv, ready=lambda: answers(ready, server.authority))
+    ready = f"{plane.server.url}/readyz"
+    processes.start("kube-apiserver", argv, ready=lambda: answers(ready, authority.certificate))
 
 
-def _start_controllers(
-    processes: Processes, server: Server, authority: Authority, signing_key: Path
-) -> None:
-    name, port = "kube-controller-manager", free_port()
-    config = component_kubeconfig(processes.folder, server, authority, name)
+def _start_controllers(processes: Processes, plane: ControlPlane, keys: KeyPair) -> None:
+    name = "kube-controller-manager"
+    config = plane.identity(f"system:{name}")
     argv = [
         KUBERNETES.program(name),
         f"--kubeconfig={config}",
         f"--authentication-kubeconfig={config}",
         f"--authorization-kubeconfig={config}",
         f"--bind-address={LOOPBACK}",
-        f"--secure-port={port}",
-        f"--service-account-private-key-file={signing_key}",
-        f"--root-ca-file={authority.certificate}",
+        f"--secure-port={free_port()}",
+        f"--service-account-private-key-file={keys.key}",
+        f"--root-ca-file={plane.authority.certificate}",
         "--use-service-account-credentials=true",
         "--leader-elect=false",
         "--profiling=false",
     ]
-    # Its own certificate is nobody's business; that it listens is enough.
-    processes.start(name, argv, ready=lambda: listens(port))
+    processes.start(name, argv)
 
 
 def answers(url: str, authority: Path | None = None) -> bool:
@@ -130,12 +127,4 @@ def answers(url: str, authority: Path | None = None) -> bool:
         with urllib.request.build_opener(*handlers).open(url, timeout=5) as answer:
             return answer.status == 200
     except (OSError, urllib.error.URLError):
-        return False
-
-
-def listens(port: int, address: str = LOOPBACK) -> bool:
-    try:
-        with socket.create_connection((address, port), timeout=1):
-            return True
-    except OSError:
         return False

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster import debian, kubeconfig, leftovers
@@ -23,7 +23,6 @@ class Cluster:
     folder: Path
     kubeconfig: Path
     server: Server
-    _identities: dict[tuple[str, str], Path] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -58,12 +57,9 @@ class Cluster:
 
     def kubeconfig_for(self, service_account: str, *, namespace: str) -> Path:
         """For a client that is this service account, as a program in a pod would be."""
-        key = (namespace, service_account)
-        if key not in self._identities:
-            path = self.folder / f"{namespace}-{service_account}.kubeconfig"
-            token = self.token_of(service_account, namespace=namespace)
-            self._identities[key] = kubeconfig.by_token(path, self.server, token)
-        return self._identities[key]
+        path = self.folder / f"{namespace}-{service_account}.kubeconfig"
+        token = self.token_of(service_account, namespace=namespace)
+        return kubeconfig.by_token(path, self.server, token)
 
 
 @contextmanager
@@ -78,10 +74,10 @@ def start_cluster() -> Iterator[Cluster]:
         else:
             debian.install(debian.SERVER)
             plane = start_control_plane(processes)
-            yield Cluster(folder, plane.admin, plane.server)
+            yield Cluster(folder, plane.identity("admin", "system:masters"), plane.server)
     finally:
         processes.stop_all()
-        shutil.rmtree(folder, ignore_errors=True)
+        leftovers.remove(folder)
 
 
 def new_folder() -> Path:

@@ -117,4 +117,17 @@ KUBERNETES = Component(
         f" -X {KUBERNETES_VERSION}.gitMajor=1 -X {KUBERNETES_VERSION}.gitMinor=36"
     ),
 )
-ALL = (KUBERNETES,)
+LIFECYCLE = Component(
+    name="lifecycle",
+    module="github.com/buildpacks/lifecycle",
+    programs=("cmd/lifecycle", "cmd/launcher"),
+    link="-X github.com/buildpacks/lifecycle/cmd.Version={version}",
+)
+TEKTON = Component(
+    name="tekton",
+    module="github.com/tektoncd/pipeline",
+    programs=("cmd/controller", "cmd/webhook", "cmd/entrypoint", "cmd/nop", "cmd/workingdirinit"),
+)
+SKIPPER = Component(name="skipper", module="github.com/zalando/skipper", programs=("cmd/skipper",))
+KWOK = Component(name="kwok", module="sigs.k8s.io/kwok", programs=("cmd/kwok",))
+ALL = (KUBERNETES, LIFECYCLE, TEKTON, SKIPPER, KWOK)

@@ -15,7 +15,9 @@ NODE = {
     "debootstrap": "debootstrap",
     "skopeo": "skopeo",
     "iptables": "iptables",
-    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "slirp4netns": "slirp4netns",
+    "sysctl": "procps",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
 }
 # Debian starts what it installs; a lab starts its own.

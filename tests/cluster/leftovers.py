@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.cluster.processes import MARK
 
 PREFIX = "portal-lab-"
+CGROUPS = Path("/sys/fs/cgroup")
 
 
 def own(folder: Path) -> None:
@@ -22,9 +23,27 @@ def clean() -> list[Path]:
     folders = Path(tempfile.gettempdir()).glob(f"{PREFIX}*")
     left = [folder for folder in folders if not _is_owned(folder)]
     for folder in left:
-        end_processes(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
     return left
+
+
+def remove(folder: Path) -> None:
+    """All that a lab has outside of its machine; the rest went with the machine."""
+    end_processes(folder)
+    for group in CGROUPS.glob(f"*/{folder.name}"):
+        _remove_cgroup(group)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_cgroup(group: Path) -> None:
+    """From the inside out. The kernel says it is busy until its last process is gone."""
+    for path, _names, _files in os.walk(group, topdown=False):
+        for _attempt in range(50):
+            try:
+                os.rmdir(path)
+                break
+            except OSError:
+                time.sleep(0.1)
 
 
 def end_processes(folder: Path) -> None:

@@ -42,6 +42,7 @@ def wait_until(check: Callable[[], bool], *, what: str, seconds: float = 60) -> 
 class Processes:
     def __init__(self, folder: Path):
         self.folder = folder
+        self.enter: tuple[str, ...] = ()
         self.logs = folder / "logs"
         self.logs.mkdir(exist_ok=True)
         self._started: dict[str, subprocess.Popen] = {}
@@ -51,14 +52,17 @@ class Processes:
         name: str,
         argv: Sequence[str | Path],
         *,
-        ready: Callable[[], bool],
+        ready: Callable[[], bool] = lambda: True,
         environment: Mapping[str, str] | None = None,
         seconds: float = 60,
     ) -> None:
-        """Returns when it is ready. The mark lets a later run find what was left of this one."""
+        """Returns when it is ready. The mark lets a later run find what was left of this one.
+
+        Once `enter` is set, programs start in the machine that it leads into.
+        """
         with (self.logs / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                [str(word) for word in argv],
+                [*self.enter, *map(str, argv)],
                 env={**os.environ, **(environment or {}), MARK: str(self.folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -74,6 +78,9 @@ class Processes:
             raise LabError(f"{name} ended with {code}:\n{self.tail(name)}")
         return ready()
 
+    def pid_of(self, name: str) -> int:
+        return self._started[name].pid
+
     def tail(self, name: str, size: int = 3000) -> str:
         return (self.logs / f"{name}.log").read_text(errors="replace")[-size:]
 
@@ -88,6 +95,13 @@ class Processes:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
+
+    def kill(self, name: str) -> None:
+        """At once, for what has nothing to finish."""
+        if process := self._started.pop(name, None):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(30)
 
     def stop_all(self) -> None:
         for name in reversed(list(self._started)):

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from tests.cluster.manifests import MODEST, RESTRICTED
 from tests.cluster.processes import LabError
 
 pytestmark = pytest.mark.cluster
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
 def a_pod(**security):
@@ -45,13 +45,7 @@ def test_pod_security_refuses_a_privileged_pod(cluster, namespace):
 
 
 def test_pod_security_admits_a_modest_pod(cluster, namespace):
-    pod = a_pod(
-        runAsNonRoot=True,
-        allowPrivilegeEscalation=False,
-        capabilities={"drop": ["ALL"]},
-        seccompProfile={"type": "RuntimeDefault"},
-    )
-    cluster.apply(pod)
+    cluster.apply(a_pod(**MODEST))
     assert cluster.get("pod", "hat", "-n", namespace)["status"]["phase"] == "Pending"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -63,6 +64,8 @@ INSTALLED_APPS = [
     "csp",
     "portal",
     "portal.accounts",
+    "portal.accounts.wikimedia",
+    "portal.accounts.mediawiki",
     "portal.tools",
     "builds",
     "portal.webservices",
@@ -133,10 +136,33 @@ LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "/accounts/login/"
 SOCIALACCOUNT_ONLY = True
 SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_STORE_TOKENS = True
 SOCIALACCOUNT_ADAPTER = "portal.accounts.adapter.SocialAccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SIGNUP_FIELDS: list[str] = []
 ACCOUNT_PRESERVE_USERNAME_CASING = True
+
+# --- the wiki that people sign in with ------------------------------------------------------
+WIKI_URL = env.str("PORTAL_WIKI_URL", default="https://meta.wikimedia.org/w/index.php")
+WIKI_REST_URL = env.str(
+    "PORTAL_WIKI_REST_URL", default=WIKI_URL.removesuffix("index.php") + "rest.php"
+)
+# A consumer registered on that wiki; without one nobody can sign in with it.
+OAUTH_KEY = env.str("PORTAL_OAUTH_KEY", default="")
+OAUTH_SECRET = env.str("PORTAL_OAUTH_SECRET", default="")
+# "1.0a" or "2": what the consumer was registered for.
+OAUTH_VERSION = env.str("PORTAL_OAUTH_VERSION", default="1.0a")
+if OAUTH_VERSION not in ("1.0a", "2"):
+    raise ImproperlyConfigured(f"PORTAL_OAUTH_VERSION is 1.0a or 2, not {OAUTH_VERSION}.")
+WIKI_TIMEOUT = env.float("PORTAL_WIKI_TIMEOUT", default=10)
+SOCIALACCOUNT_REQUESTS_TIMEOUT = WIKI_TIMEOUT
+# Wikimedia wants to know who calls, and where to complain.
+USER_AGENT = env.str("PORTAL_USER_AGENT", default="community-hosting-portal")
+# Groups of that wiki whose members have the role; where none is named, administrators appoint.
+ADMIN_GROUPS = env.list("PORTAL_ADMIN_GROUPS", default=[])
+WORKGROUP_GROUPS = env.list("PORTAL_WORKGROUP_GROUPS", default=[])
+# Seconds after which the wiki is asked again about somebody with a session or a token.
+RECHECK_AFTER = env.int("PORTAL_RECHECK_AFTER", default=300)
 
 # --- pages ----------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -30,9 +30,15 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):
     """Somebody who signed in. Wikimedia names may hold spaces and any script."""
 
-    username = models.CharField(_("name"), max_length=255, unique=True)
+    NAME_LENGTH = 255
+
+    username = models.CharField(_("name"), max_length=NAME_LENGTH, unique=True)
     email = models.EmailField(blank=True)
     is_active = models.BooleanField(default=True)
+    # Since when the wiki bars them; None for somebody whom an administrator deactivated.
+    blocked_at = models.DateTimeField(null=True, blank=True)
+    # When the wiki was last asked about them.
+    checked_at = models.DateTimeField(null=True, blank=True)
     is_admin = models.BooleanField(default=False)
     is_workgroup = models.BooleanField(default=False)
     date_joined = models.DateTimeField(auto_now_add=True)
@@ -48,6 +54,11 @@ class User(AbstractBaseUser):
     @property
     def is_staff(self) -> bool:
         return self.is_admin
+
+    def end_sessions(self) -> None:
+        """End all of them, at once: a session holds a hash of the password, which is none."""
+        self.set_unusable_password()
+        self.save(update_fields=["password"])
 
     def has_perm(self, permission: str, obj: object = None) -> bool:
         return self.is_active and self.is_admin

@@ -40,6 +40,9 @@ def engine() -> LocalEngine:
             allowed_hosts=tuple(settings.GIT_HOSTS),
             trusted_prefixes=tuple(settings.GIT_TRUSTED_PREFIXES),
             connect_ports=tuple(settings.CONNECT_PORTS),
+            sandbox=settings.SANDBOX,
+            trusts_all=settings.TRUST_ALL_USERS,
+            base=settings.BUILD_BASE,
             limits=Limits(
                 memory_bytes=settings.BUILD_MEMORY_BYTES,
                 pids=settings.BUILD_PROCESSES,

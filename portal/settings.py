@@ -106,6 +106,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "portal.accounts.context.identity",
+                "portal.context.trust",
             ]
         },
     }
@@ -269,6 +270,14 @@ EXAMPLES_URL = f"http://127.0.0.1:{PORT}/examples/"
 GIT_TRUSTED_PREFIXES = env.list(
     "PORTAL_GIT_TRUSTED_PREFIXES", default=[EXAMPLES_URL] if DEBUG else []
 )
+# What shuts builds and webservices in: the strongest that works, or the one that is named here
+# ("namespaces", "landlock").
+SANDBOX = env.str("PORTAL_SANDBOX", default="auto")
+# Build and run even where nothing shuts programs in: everybody who may sign in is trusted with all
+# that the portal's user id can reach.
+TRUST_ALL_USERS = env.bool("PORTAL_TRUST_ALL_USERS", default=False)
+# An unpacked system to build and run on, by the name that `manage.py import_base` gave it.
+BUILD_BASE = env.str("PORTAL_BUILD_BASE", default="")
 # TCP ports that builds and webservices may connect to.
 CONNECT_PORTS = env.list("PORTAL_CONNECT_PORTS", cast=int, default=[80, 443])
 # What builds get of the operator's environment: how to reach the outside, and package indexes.

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from builds.engines.base import BuiltImage, EngineError, Observation, Order, Pace, Phase, Step
-from builds.lifecycle import detached, sandbox
+from builds.lifecycle import detached, enforcement
 from builds.lifecycle.cgroups import Cgroup
 from builds.lifecycle.oci import ImageStore
+from builds.lifecycle.sandbox import Mode
 from builds.lifecycle.work import Limits, Task, Work
 
 
@@ -29,6 +30,11 @@ class LocalSettings:
     trusted_prefixes: tuple[str, ...] = ()
     connect_ports: tuple[int, ...] = (80, 443)
     limits: Limits = field(default_factory=Limits)
+    # Which means to use, or "auto"; and whether to build where none works.
+    sandbox: str = enforcement.AUTO
+    trusts_all: bool = False
+    # The name of an unpacked system below `state`/bases; empty for the machine's own.
+    base: str = ""
 
 
 class LocalEngine:
@@ -44,13 +50,16 @@ class LocalEngine:
     def _work(self, order: Order) -> Work:
         return Work(self._builds / order.name)
 
-    def enforcement(self) -> sandbox.Enforcement:
+    def enforcement(self) -> enforcement.Enforcement:
         """What keeps builds in on this machine."""
-        return sandbox.probe()
+        return enforcement.probe(self._settings.sandbox, trusts_all=self._settings.trusts_all)
 
     def submit(self, order: Order) -> None:
-        if sandbox.probe().mode == "none":
+        mode = self.enforcement().mode
+        if mode is Mode.NONE:
             raise EngineError("No sandbox works on this machine; see the status page.")
+        if self._settings.base and mode is not Mode.NAMESPACES:
+            raise EngineError("Another system than the machine's own needs namespaces.")
         work = self._work(order)
         try:
             self._prepare(order, work)
@@ -79,7 +88,7 @@ class LocalEngine:
                 raise
 
     def _task(self, order: Order) -> Task:
-        settings = self._settings
+        settings, base_name = self._settings, self._settings.base
         return Task(
             name=order.name,
             tool_id=order.tool_id,
@@ -90,13 +99,20 @@ class LocalEngine:
             environment=dict(order.environment),
             buildpacks=str(settings.buildpacks),
             images=str(settings.state / "images" / order.tool),
-            cache=str(settings.state / "cache" / order.tool),
+            cache=str(settings.state / "cache" / f"{order.tool}{base_name and '@'}{base_name}"),
+            place=str(self._place(order.name)),
+            mode=self.enforcement().mode,
+            base=str(settings.state / "bases" / base_name) if base_name else "",
+            base_name=base_name,
             operator=dict(settings.operator),
             allowed_hosts=settings.allowed_hosts,
             trusted_prefixes=settings.trusted_prefixes,
             connect_ports=settings.connect_ports,
             limits=settings.limits,
         )
+
+    def _place(self, name: str) -> Path:
+        return self._settings.state / "places" / name
 
     def _start(self, work: Work, lock: int) -> None:
         """Start the build's process, which inherits the lock and holds it until it ends."""
@@ -149,6 +165,9 @@ class LocalEngine:
             return
         if group:
             group.remove()
+        if "image" not in work.read_status() and self._place(order.name).is_dir():
+            # Else it is gone already, or its image runs there.
+            self._discard(self._place(order.name))
         self._discard(work.root)
 
     def _discard(self, folder: Path) -> None:

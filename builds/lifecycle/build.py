@@ -12,7 +12,7 @@ from builds.lifecycle.environment import add_roots, apply_files, for_buildpack, 
 from builds.lifecycle.errors import BUILDPACK_FAILED, LifecycleError
 from builds.lifecycle.execution import Executor
 from builds.lifecycle.layers import Launch, Layer, Process, read_launch, read_layers, read_unmet
-from builds.lifecycle.layout import LAYERS, PLATFORM, WORKSPACE, Layout, escaped
+from builds.lifecycle.layout import Layout, escaped
 from builds.lifecycle.plan import Entry
 
 NO_PROCESS = (
@@ -94,9 +94,11 @@ class Builder:
         plan = self._layout.plans / f"build-{escaped(buildpack.id)}.toml"
         requires: list[Mapping[str, Any]] = [need for each in entries for need in each.requires]
         plan.write_text(tomli_w.dumps({"entries": requires}))
-        layers = f"{LAYERS}/{escaped(buildpack.id)}"
+        inside = self._layout.inside
+        layers = f"{inside.layers}/{escaped(buildpack.id)}"
         env = for_buildpack(
             buildpack,
+            inside,
             base=self._base,
             user=self._settings.user,
             operator=self._settings.operator,
@@ -104,8 +106,8 @@ class Builder:
         )
         seen = self._layout.seen(plan)
         env |= {"CNB_BP_PLAN_PATH": seen, "CNB_LAYERS_DIR": layers}
-        argv = [f"{buildpack.inside}/bin/build", layers, PLATFORM, seen]
-        status = self._execute(argv, cwd=WORKSPACE, env=env, network=True)
+        argv = [f"{buildpack.seen(inside)}/bin/build", layers, inside.platform, seen]
+        status = self._execute(argv, cwd=inside.workspace, env=env, network=True)
         if status:
             raise LifecycleError(
                 BUILDPACK_FAILED,
@@ -114,7 +116,7 @@ class Builder:
             )
 
     def _extend_base(self, layer: Layer) -> None:
-        seen = f"{LAYERS}/{escaped(layer.buildpack)}/{layer.name}"
+        seen = f"{self._layout.inside.layers}/{escaped(layer.buildpack)}/{layer.name}"
         add_roots(self._base, layer.path, seen=seen)
         for folder in ("env", "env.build"):
             apply_files(self._base, read_folder(layer.path / folder))

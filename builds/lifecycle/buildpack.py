@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from builds.lifecycle.errors import BUILDPACK_API_UNSUPPORTED, FAILED, LifecycleError
-from builds.lifecycle.layout import BUILDPACKS, escaped
+from builds.lifecycle.layout import Inside, escaped
 
 SUPPORTED_APIS = tuple(f"0.{minor}" for minor in range(7, 13))
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -38,12 +38,9 @@ class Target:
         )
 
 
-def host_target() -> Target:
-    """This machine, which is the base of what is built on it."""
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
-        release = {}
+def target_of(base: Path | None) -> Target:
+    """What is built on this machine, on an unpacked system or on the machine's own."""
+    release = _release(base or Path("/"))
     machine = platform.machine()
     return Target(
         os="linux",
@@ -51,6 +48,21 @@ def host_target() -> Target:
         distro_name=release.get("ID", ""),
         distro_version=release.get("VERSION_ID", ""),
     )
+
+
+def host_target() -> Target:
+    """This machine, which is the base of what is built on it."""
+    return target_of(None)
+
+
+def _release(root: Path) -> dict[str, str]:
+    """What an os-release file says."""
+    try:
+        text = (root / "etc/os-release").read_text(errors="replace")
+    except OSError:
+        return {}
+    pairs = (line.partition("=")[::2] for line in text.splitlines())
+    return {name: value.strip().strip("\"'") for name, value in pairs}
 
 
 @dataclass(frozen=True)
@@ -72,9 +84,9 @@ class Buildpack:
         """The second number of the Buildpack API: 0.10 is newer than 0.9."""
         return int(self.api.split(".")[1])
 
-    @property
-    def inside(self) -> str:
-        return f"{BUILDPACKS}/{escaped(self.id)}/{self.version}"
+    def seen(self, inside: Inside) -> str:
+        """Its directory, as the programs of a build see it."""
+        return f"{inside.cnb}/buildpacks/{escaped(self.id)}/{self.version}"
 
     def fits(self, target: Target) -> bool:
         return not self.targets or any(target.matches(wanted) for wanted in self.targets)

@@ -18,8 +18,8 @@ import tomli_w
 
 from builds.lifecycle.buildpack import Buildpack
 from builds.lifecycle.layers import Layer
-from builds.lifecycle.layout import Layout, escaped
-from builds.lifecycle.oci import StoredImage
+from builds.lifecycle.layout import Inside, Layout, escaped
+from builds.lifecycle.oci import ImageStore, StoredImage
 
 METADATA_LABEL = "io.buildpacks.lifecycle.metadata"
 # Seconds for copying one layer.
@@ -55,6 +55,20 @@ def _copy(source: Path, target: Path) -> None:
     """Copy a tree as it is, links unfollowed, sharing blocks where the file system can."""
     argv = ["cp", "--archive", "--reflink=auto", "--no-target-directory", "--"]
     subprocess.run([*argv, source, target], check=True, timeout=COPY_TIMEOUT, capture_output=True)
+
+
+def previous_image(store: ImageStore, inside: Inside, *, base: str = "") -> StoredImage | None:
+    """The last image whose layers may be used again: made under the same names, on that system."""
+    image = store.latest()
+    if image is None or Inside.of(image.variables) != inside or base_of(image) != base:
+        return None
+    return image
+
+
+def base_of(image: StoredImage) -> str:
+    """The name of the system that an image runs on; empty for the machine's own."""
+    label = json.loads(image.labels.get(METADATA_LABEL, "{}"))
+    return str(label.get("runImage", {}).get("image", ""))
 
 
 def previous_layers(image: StoredImage | None, buildpack: str) -> Mapping[str, Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from builds.lifecycle.buildpack import Buildpack, Group, Member, Target
 from builds.lifecycle.environment import for_buildpack
 from builds.lifecycle.errors import DETECT_ERROR, NOTHING_DETECTED, LifecycleError
 from builds.lifecycle.execution import Executor
-from builds.lifecycle.layout import PLATFORM, WORKSPACE, Layout, escaped
+from builds.lifecycle.layout import Layout, escaped
 from builds.lifecycle.plan import Candidate, InvalidPlan, Offer, Plan, read_offers, resolve
 from builds.lifecycle.toml import UnreadableToml, read_toml
 
@@ -81,8 +81,10 @@ class Detector:
         plan.write_bytes(b"")
         plan.chmod(0o666)
         seen = self._layout.seen(plan)
+        inside = self._layout.inside
         env = for_buildpack(
             buildpack,
+            inside,
             base=self._settings.base,
             user=self._settings.user,
             operator=self._settings.operator,
@@ -90,9 +92,11 @@ class Detector:
         )
         env["CNB_BUILD_PLAN_PATH"] = seen
         output = io.BytesIO()
-        argv = [f"{buildpack.inside}/bin/detect", PLATFORM, seen]
+        argv = [f"{buildpack.seen(inside)}/bin/detect", inside.platform, seen]
         try:
-            status = self._execute(argv, cwd=WORKSPACE, env=env, network=False, output=output)
+            status = self._execute(
+                argv, cwd=inside.workspace, env=env, network=False, output=output
+            )
             offers = read_offers(read_toml(plan)) if status == PASS else (Offer(),)
         except (LifecycleError, UnreadableToml, InvalidPlan) as error:
             return Outcome(ERROR, output=str(error))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from builds.lifecycle.buildpack import Buildpack, Target
-from builds.lifecycle.layout import PLATFORM
+from builds.lifecycle.layout import Inside
 
 PATH_LIKE = ("PATH", "LD_LIBRARY_PATH", "LIBRARY_PATH", "CPATH", "PKG_CONFIG_PATH")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -81,6 +81,7 @@ def add_user_values(env: Environment, values: Mapping[str, str]) -> None:
 
 def for_buildpack(
     buildpack: Buildpack,
+    inside: Inside,
     *,
     base: Mapping[str, str],
     user: Mapping[str, str],
@@ -93,8 +94,8 @@ def for_buildpack(
         add_user_values(env, user)
     apply_files(env, operator, without_suffix="default")
     env |= {
-        "CNB_BUILDPACK_DIR": buildpack.inside,
-        "CNB_PLATFORM_DIR": PLATFORM,
+        "CNB_BUILDPACK_DIR": buildpack.seen(inside),
+        "CNB_PLATFORM_DIR": inside.platform,
         "CNB_STACK_ID": "*",
         "CNB_EXEC_ENV": "production",
         "CNB_TARGET_OS": target.os,

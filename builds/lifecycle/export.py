@@ -19,10 +19,10 @@ from builds.lifecycle.cache import (
     previous_layers,
 )
 from builds.lifecycle.errors import EXPORT_ERROR, LifecycleError
-from builds.lifecycle.launch import LAUNCHER, PROCESSES, launcher_config, launcher_script
+from builds.lifecycle.launch import launcher_config, launcher_script
 from builds.lifecycle.layers import Layer, Process
-from builds.lifecycle.layout import LAYERS, WORKSPACE, Layout, escaped
-from builds.lifecycle.oci import ImageStore, LayerBlob
+from builds.lifecycle.layout import Layout, escaped
+from builds.lifecycle.oci import ImageStore, LayerBlob, StoredImage
 
 BUILD_LABEL = "io.buildpacks.build.metadata"
 PROJECT_LABEL = "io.buildpacks.project.metadata"
@@ -57,30 +57,39 @@ class Exporter:
         *,
         target: Target,
         restored: Mapping[str, Restored],
+        previous: StoredImage | None = None,
+        base: str = "",
     ) -> None:
         self._layout = layout
+        self._inside = layout.inside
         self._store = store
         self._target = target
         self._restored = restored
-        self._previous = store.latest()
+        # The image whose layers may be used again.
+        self._previous = previous
+        # The name of the system that the image is to run on; empty for the machine's own.
+        self._base = base
         self._layers: list[LayerBlob] = []
         self._history: list[str] = []
         self._diff_ids: dict[str, str] = {}
 
-    def export(self, built: Built, source: Source, *, tag: str, cache: Cache) -> Exported:
-        """Write the image, then the cache. Raises LifecycleError."""
+    def export(self, built: Built, source: Source, *, tag: str, cache: Cache | None) -> Exported:
+        """Write the image, then the cache if there is one. Raises LifecycleError."""
         try:
             return self._export(built, source, tag=tag, cache=cache)
         except BadArchive as error:
             raise LifecycleError(EXPORT_ERROR, str(error)) from error
 
-    def _export(self, built: Built, source: Source, *, tag: str, cache: Cache) -> Exported:
+    def _export(self, built: Built, source: Source, *, tag: str, cache: Cache | None) -> Exported:
         launched = [layer for layer in built.layers if layer.launch]
         for layer in launched:
             self._add_layer(layer)
         app = self._add("Application Layer", lambda tar: tar.add_tree(*self._app()))
         launcher = self._add(
-            "Launcher", lambda tar: tar.add_file(LAUNCHER, launcher_script(), mode=0o755)
+            "Launcher",
+            lambda tar: tar.add_file(
+                self._inside.launcher, launcher_script(self._inside), mode=0o755
+            ),
         )
         config = self._add("Configuration", lambda tar: self._write_config(tar, built, launched))
         types = self._add("Process Types", lambda tar: self._write_types(tar, built))
@@ -91,7 +100,7 @@ class Exporter:
             "config": {"sha": config.diff_id},
             "launcher": {"sha": launcher.diff_id},
             "process-types": {"sha": types.diff_id},
-            "runImage": {"topLayer": "", "reference": "", "image": ""},
+            "runImage": {"topLayer": "", "reference": "", "image": self._base},
         }
         labels = {
             **built.labels,
@@ -100,13 +109,13 @@ class Exporter:
             PROJECT_LABEL: _compact(_project_notes(source)),
         }
         image = self._store.add_image(self._config(labels, default), self._layers, tag=tag)
-        cached = [layer for layer in built.layers if layer.cache]
-        cache.save(cached, self._diff_ids)
+        if cache is not None:
+            cache.save([layer for layer in built.layers if layer.cache], self._diff_ids)
         size = self._store.size_of(image.digest)
         return Exported(image.digest, size, built.processes, default)
 
     def _app(self) -> tuple[Path, str]:
-        return self._layout.workspace, WORKSPACE.lstrip("/")
+        return self._layout.workspace, self._inside.workspace.lstrip("/")
 
     def _add(self, what: str, write: Callable[[TarWriter], None]) -> LayerBlob:
         def pack(file: Any) -> None:  # noqa: ANN401
@@ -127,7 +136,7 @@ class Exporter:
         if known:
             self._append(what, known)
         else:
-            name = f"{LAYERS.lstrip('/')}/{escaped(layer.buildpack)}/{layer.name}"
+            name = f"{self._inside.layers.lstrip('/')}/{escaped(layer.buildpack)}/{layer.name}"
             known = self._add(what, lambda tar: tar.add_tree(layer.path, name))
         self._diff_ids[layer.key] = known.diff_id
 
@@ -153,8 +162,9 @@ class Exporter:
             )
 
     def _write_config(self, tar: TarWriter, built: Built, launched: list[Layer]) -> None:
-        folder = f"{LAYERS}/config"
-        tar.add_file(f"{folder}/launcher.sh", launcher_config(launched, built.processes.values()))
+        folder = f"{self._inside.layers}/config"
+        config = launcher_config(self._inside, launched, built.processes.values())
+        tar.add_file(f"{folder}/launcher.sh", config)
         processes = [_process_note(each) for each in _sorted(built)]
         groups = [{"id": each.id, "version": each.version} for each in built.buildpacks]
         notes = tomli_w.dumps({"buildpacks": groups, "processes": processes})
@@ -162,7 +172,7 @@ class Exporter:
 
     def _write_types(self, tar: TarWriter, built: Built) -> None:
         for process in _sorted(built):
-            tar.add_link(f"{PROCESSES}/{process.type}", LAUNCHER)
+            tar.add_link(f"{self._inside.processes}/{process.type}", self._inside.launcher)
 
     def _buildpack_notes(self, built: Built) -> list[dict[str, Any]]:
         notes: list[dict[str, Any]] = []
@@ -182,20 +192,21 @@ class Exporter:
         return notes
 
     def _config(self, labels: Mapping[str, str], default: str) -> dict[str, Any]:
+        inside = self._inside
         return {
             "architecture": self._target.arch,
             "os": self._target.os,
             "created": CREATED,
             "config": {
                 "Env": [
-                    f"PATH={PROCESSES}:/cnb/lifecycle:{PATH}",
-                    f"CNB_LAYERS_DIR={LAYERS}",
-                    f"CNB_APP_DIR={WORKSPACE}",
+                    f"PATH={inside.processes}:{inside.cnb}/lifecycle:{PATH}",
+                    f"CNB_LAYERS_DIR={inside.layers}",
+                    f"CNB_APP_DIR={inside.workspace}",
                     "CNB_PLATFORM_API=0.13",
                     "CNB_DEPRECATION_MODE=quiet",
                 ],
-                "Entrypoint": [f"{PROCESSES}/{default}" if default else LAUNCHER],
-                "WorkingDir": WORKSPACE,
+                "Entrypoint": [f"{inside.processes}/{default}" if default else inside.launcher],
+                "WorkingDir": inside.workspace,
                 "User": "1000:1000",
                 "Labels": dict(sorted(labels.items())),
             },

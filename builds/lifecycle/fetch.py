@@ -21,25 +21,26 @@ from builds.lifecycle.source import (
 )
 from builds.states import Reason
 
-SOURCE = "/source"
-
 
 class Fetcher:
-    """Fetches into `folder`, which the sandbox sees as /source."""
+    """Fetches into `folder`, which the sandbox sees as `seen`."""
 
     def __init__(
         self,
         folder: Path,
         *,
+        seen: str,
+        home: str,
         execute: Executor,
         rules: SourceRules,
         operator: Mapping[str, str],
         say: Callable[[str], None],
     ) -> None:
         self._folder = folder
+        self._seen = seen
         self._execute = execute
         self._rules = rules
-        self._env = {**git_environment("/home"), **operator}
+        self._env = {**git_environment(home), **operator}
         self._say = say
 
     def fetch(self, url: str, *, ref: str, commit: str) -> str:
@@ -50,7 +51,7 @@ class Fetcher:
             raise Stopped(Reason.SOURCE_REFUSED, str(refusal)) from refusal
         commit = commit or self._resolve(url, ref, settings)
         self._say(f"Fetching {url} at {commit}")
-        self._git("init", "--quiet", SOURCE)
+        self._git("init", "--quiet", self._seen)
         fetched = self._git(
             "fetch", "--quiet", "--depth=1", "--no-tags", "--", url, commit, settings=settings
         )
@@ -93,7 +94,7 @@ class Fetcher:
         """What git printed, or None if it failed; then its words are in the log."""
         output = io.BytesIO()
         argv = git(*words, settings=settings)
-        status = self._execute(argv, cwd=SOURCE, env=self._env, network=True, output=output)
+        status = self._execute(argv, cwd=self._seen, env=self._env, network=True, output=output)
         text = output.getvalue().decode("utf-8", "replace")
         if status:
             self._say(text.strip() or f"git ended with {status}")

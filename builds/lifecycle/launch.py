@@ -5,21 +5,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from builds.lifecycle.layers import Layer, Process
-from builds.lifecycle.layout import LAYERS, WORKSPACE, escaped
+from builds.lifecycle.layout import Inside, escaped
 
-LAUNCHER = "/cnb/lifecycle/launcher"
-PROCESSES = "/cnb/process"
 _SCRIPT = Path(__file__).with_name("launcher.sh")
 
 
-def launcher_script() -> bytes:
+def launcher_script(inside: Inside) -> bytes:
     text = _SCRIPT.read_text()
-    return text.replace("@LAYERS@", LAYERS).replace("@WORKSPACE@", WORKSPACE).encode()
+    return text.replace("@LAYERS@", inside.layers).replace("@WORKSPACE@", inside.workspace).encode()
 
 
-def launcher_config(layers: Sequence[Layer], processes: Iterable[Process]) -> bytes:
+def launcher_config(inside: Inside, layers: Sequence[Layer], processes: Iterable[Process]) -> bytes:
     """Shell assignments that the launcher reads: the layers in order, and the processes."""
-    paths = (f"{LAYERS}/{escaped(layer.buildpack)}/{layer.name}" for layer in layers)
+    paths = (f"{inside.layers}/{escaped(layer.buildpack)}/{layer.name}" for layer in layers)
     lines = [f"layers=({shlex.join(paths)})", "choose_process() {", '    case "$1" in']
     for process in processes:
         words = [

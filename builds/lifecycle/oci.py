@@ -55,6 +55,11 @@ class StoredImage:
     def labels(self) -> dict[str, str]:
         return self.config.get("config", {}).get("Labels") or {}
 
+    @property
+    def variables(self) -> dict[str, str]:
+        pairs = self.config.get("config", {}).get("Env") or []
+        return dict(pair.split("=", 1) for pair in pairs)
+
     def layer(self, diff_id: str) -> LayerBlob | None:
         return next((each for each in self.layers if each.diff_id == diff_id), None)
 

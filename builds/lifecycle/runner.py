@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from builds.lifecycle.build import Builder, Built
-from builds.lifecycle.buildpack import host_target, load_order
-from builds.lifecycle.cache import Cache
+from builds.lifecycle.buildpack import load_order, target_of
+from builds.lifecycle.cache import Cache, Restored, previous_image
 from builds.lifecycle.cgroups import Cgroup
 from builds.lifecycle.detect import Detected, Detector, Settings
 from builds.lifecycle.errors import (
@@ -31,10 +31,10 @@ from builds.lifecycle.errors import (
 )
 from builds.lifecycle.execute import SandboxExecutor, Stopped
 from builds.lifecycle.export import Exported, Exporter, Source
-from builds.lifecycle.fetch import SOURCE, Fetcher, take_subdirectory
-from builds.lifecycle.layout import LAYERS, PLANS, PLATFORM, WORKSPACE, Layout
-from builds.lifecycle.oci import ImageStore
-from builds.lifecycle.sandbox import DEFAULT_PATH, HOME, Bind, Sandbox, uid_of
+from builds.lifecycle.fetch import Fetcher, take_subdirectory
+from builds.lifecycle.layout import Inside, Layout
+from builds.lifecycle.oci import ImageStore, StoredImage
+from builds.lifecycle.sandbox import Bind, Mode, Sandbox, uid_of
 from builds.lifecycle.source import SourceRules
 from builds.lifecycle.work import Work
 from builds.states import Reason
@@ -55,7 +55,9 @@ class Run:
         self.work = work
         self.task = work.read_task()
         self.status: dict[str, Any] = {"pid": os.getpid(), "steps": []}
-        self.layout = Layout(work.root)
+        self.mode = Mode(self.task.mode)
+        self.layout = self._layout()
+        self.base = Path(self.task.base) if self.task.base else None
         self.log = open(work.log, "ab", buffering=0)  # noqa: SIM115 - it is open until the end
         limits = self.task.limits
         self.cgroup = Cgroup.of(work.root, memory_bytes=limits.memory_bytes, pids=limits.pids)
@@ -63,34 +65,49 @@ class Run:
         self.order = load_order(Path(self.task.buildpacks))
         self.sandbox = self._sandbox()
         self.execute = self._executor(self.sandbox)
-        path = f"{sys.base_prefix}/bin:{DEFAULT_PATH}"
+        sandbox = self.sandbox
         self.settings = Settings(
-            target=host_target(),
-            base={"HOME": HOME, "PATH": path, "LANG": "C.UTF-8"},
+            target=target_of(self.base),
+            base={"HOME": sandbox.home, "PATH": sandbox.path, "LANG": "C.UTF-8"},
             user=self.task.environment,
             operator=self.task.operator,
         )
 
+    def _layout(self) -> Layout:
+        """Without namespaces nothing can be mounted: the directories have one name everywhere."""
+        if self.mode is Mode.NAMESPACES:
+            return Layout(self.work.root)
+        place = Path(self.task.place)
+        place.parent.mkdir(mode=0o711, exist_ok=True)
+        place.mkdir(mode=0o711, exist_ok=True)
+        return Layout(place, Inside(str(place)))
+
     def _sandbox(self) -> Sandbox:
+        layout, inside, limits = self.layout, self.layout.inside, self.task.limits
         binds = [
-            Bind(self.layout.workspace, WORKSPACE, is_writable=True),
-            Bind(self.layout.layers, LAYERS, is_writable=True),
-            Bind(self.layout.plans, PLANS, is_writable=True),
-            Bind(self.layout.platform, PLATFORM),
+            Bind(layout.workspace, inside.workspace, is_writable=True),
+            Bind(layout.layers, inside.layers, is_writable=True),
+            Bind(layout.plans, inside.plans, is_writable=True),
+            Bind(layout.platform, inside.platform),
         ]
-        buildpacks = {m.buildpack.inside: m.buildpack.path for group in self.order for m in group}
-        binds += [Bind(path, inside) for inside, path in buildpacks.items()]
+        buildpacks = {m.buildpack.seen(inside): m.buildpack.path for g in self.order for m in g}
+        binds += [Bind(path, name) for name, path in buildpacks.items()]
         return Sandbox(
             binds=binds,
-            cwd=WORKSPACE,
+            cwd=inside.workspace,
             uid=self.uid,
             connect=self.task.connect_ports,
             cgroup=self.cgroup,
+            memory_bytes=limits.memory_bytes,
+            pids=limits.pids,
+            mode=self.mode,
+            scratch=None if self.mode is Mode.NAMESPACES else layout.root / "scratch",
+            base=self.base,
         )
 
     def _executor(self, sandbox: Sandbox) -> SandboxExecutor:
         return SandboxExecutor(
-            sandbox, log=self.log, watched=self.work.root, limits=self.task.limits
+            sandbox, log=self.log, watched=self.layout.root, limits=self.task.limits
         )
 
     def say(self, text: str) -> None:
@@ -119,20 +136,28 @@ class Run:
     def clone(self) -> None:
         with self.step("clone"):
             self.layout.make()
-            source = self.work.root / "source"
+            source = self.layout.source
             source.mkdir()
             for path in (source, self.layout.workspace, self.layout.layers, self.layout.plans):
                 self.own(path)
             ports = (*self.task.connect_ports, *self._trusted_port())
             sandbox = replace(
                 self.sandbox,
-                binds=[Bind(source, SOURCE, is_writable=True)],
+                binds=[Bind(source, self.layout.inside.source, is_writable=True)],
                 connect=ports,
+                # The machine's own git: another system may have none.
+                base=None,
             )
             execute = self._executor(sandbox)
             rules = SourceRules(self.task.allowed_hosts, self.task.trusted_prefixes)
             fetcher = Fetcher(
-                source, execute=execute, rules=rules, operator=self.task.operator, say=self.say
+                source,
+                seen=self.layout.inside.source,
+                home=sandbox.home,
+                execute=execute,
+                rules=rules,
+                operator=self.task.operator,
+                say=self.say,
             )
             commit = fetcher.fetch(self.task.source_url, ref=self.task.ref, commit=self.task.commit)
             self.status["commit"] = commit
@@ -157,26 +182,46 @@ class Run:
                 self.say(str(buildpack))
         return detected
 
+    def cache(self) -> Cache | None:
+        """None without namespaces: layers hold paths, and there each build has others."""
+        return Cache(Path(self.task.cache)) if self.mode is Mode.NAMESPACES else None
+
+    def restore(self, detected: Detected, previous: StoredImage | None) -> dict[str, Restored]:
+        with self.step("restore"):
+            cache = self.cache()
+            if cache is None:
+                self.say("Nothing is kept from build to build without namespaces.")
+                return {}
+            restored = cache.restore(
+                self.layout, detected.buildpacks, previous=previous, own=self.own
+            )
+            for key in restored:
+                self.say(f"Restored {key}")
+        return restored
+
     def build(self) -> None:
         """All steps; the result is in the status."""
         self.clone()
         detected = self.detect()
-        store, cache = ImageStore(Path(self.task.images)), Cache(Path(self.task.cache))
-        with self.step("restore"):
-            restored = cache.restore(
-                self.layout, detected.buildpacks, previous=store.latest(), own=self.own
-            )
-            for key in restored:
-                self.say(f"Restored {key}")
+        store = ImageStore(Path(self.task.images))
+        previous = previous_image(store, self.layout.inside, base=self.task.base_name)
+        restored = self.restore(detected, previous)
         with self.step("build"):
             builder = Builder(
                 self.layout, self.settings, execute=self.execute, own=self.own, say=self.say
             )
             built = builder.build(detected)
         with self.step("export"):
-            exporter = Exporter(self.layout, store, target=self.settings.target, restored=restored)
+            exporter = Exporter(
+                self.layout,
+                store,
+                target=self.settings.target,
+                restored=restored,
+                previous=previous,
+                base=self.task.base_name,
+            )
             source = Source(self.task.source_url, self.status["commit"], self.task.ref)
-            exported = exporter.export(built, source, tag=self.task.name, cache=cache)
+            exported = exporter.export(built, source, tag=self.task.name, cache=self.cache())
             self.say(f"Image {exported.digest}, {exported.size} bytes")
         self.status["image"] = _image(self.task.name, built, exported)
 
@@ -186,7 +231,8 @@ class Run:
 
     def end(self) -> None:
         """Leave the result; secrets go from the disk."""
-        shutil.rmtree(self.layout.platform, ignore_errors=True)
+        unneeded = self.layout.platform if self.mode is Mode.NAMESPACES else self.layout.root
+        shutil.rmtree(unneeded, ignore_errors=True)
         self.work.write_task(replace(self.task, environment={}))
         if self.cgroup:
             self.cgroup.kill()

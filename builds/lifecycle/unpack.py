@@ -10,8 +10,12 @@ from typing import IO
 
 from isal import igzip
 
-from builds.lifecycle.archive import Unpacker
+from builds.lifecycle.archive import BadArchive, Unpacker
+from builds.lifecycle.layout import Inside
 from builds.lifecycle.oci import ImageStore
+
+# In an unpacked image: a link to where its files were moved.
+PLACE = ".place"
 
 
 def unpack(store: ImageStore, digest: str, folder: Path, *, owner: int | None = None) -> Path:
@@ -38,6 +42,32 @@ def hold(
             return root, lock
         lock.close()
         _unpack_once(store, digest, root, owner=owner)
+
+
+def settle(root: Path, inside: Inside, places: Path) -> None:
+    """Move an unpacked image to where its paths say that it is, unless it is there.
+
+    For where nothing can be mounted. Raises BadArchive for an image that was made for mounting.
+    """
+    place = Path(inside.root or "/")
+    if place.parent != places:
+        raise BadArchive(
+            "it was built on a platform with namespaces, which this one does not have. "
+            "Build it again"
+        )
+    places.mkdir(mode=0o711, exist_ok=True)
+    with _open(_lock_of(places / place.name)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / PLACE).is_symlink():
+            shutil.rmtree(place, ignore_errors=True)
+            os.rename(root / inside.root.lstrip("/"), place)
+            (root / PLACE).symlink_to(place)
+
+
+def files_of(root: Path, inside: Inside) -> Path:
+    """The directory with the layers and the application of an unpacked image."""
+    place = root / PLACE
+    return place.readlink() if place.is_symlink() else root / inside.root.lstrip("/")
 
 
 def _unpack_once(store: ImageStore, digest: str, root: Path, *, owner: int | None) -> None:
@@ -69,6 +99,10 @@ def _remove(root: Path) -> bool:
         except BlockingIOError:
             return False
         was_there = root.is_dir()
+        if (root / PLACE).is_symlink():
+            place = (root / PLACE).readlink()
+            shutil.rmtree(place, ignore_errors=True)
+            _lock_of(place).unlink(missing_ok=True)
         # Out of the way at once: half a tree must not look like a whole one.
         doomed = root.with_suffix(".gone")
         shutil.rmtree(doomed, ignore_errors=True)

@@ -43,6 +43,12 @@ class Task:
     buildpacks: str
     images: str
     cache: str
+    # Where, without namespaces, the build's directories are, and later those of its image.
+    place: str = ""
+    mode: str = "namespaces"
+    # An unpacked system to build and run on instead of the machine's own, and its name.
+    base: str = ""
+    base_name: str = ""
     # The operator's variables for git and buildpacks: proxies, certificates, package indexes.
     operator: Mapping[str, str] = field(default_factory=dict)
     allowed_hosts: tuple[str, ...] = ()

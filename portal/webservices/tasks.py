@@ -37,6 +37,8 @@ def engine() -> WebserviceEngine:
             domain=settings.TOOLS_DOMAIN,
             listen=settings.TOOLS_LISTEN,
             connect_ports=tuple(settings.CONNECT_PORTS),
+            sandbox=settings.SANDBOX,
+            trusts_all=settings.TRUST_ALL_USERS,
         )
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-from builds.lifecycle import sandbox
+from builds.lifecycle import enforcement
 
 PROJECT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -93,8 +93,8 @@ class Portal:
 
 @pytest.fixture(scope="session")
 def portal(tmp_path_factory, git_server):
-    if sandbox.probe().mode != "namespaces":
-        pytest.skip(f"no sandbox here: {sandbox.probe().means[0]}")
+    if enforcement.probe().mode != "namespaces":
+        pytest.skip(f"no sandbox here: {enforcement.probe().means[0]}")
     portal = Portal(tmp_path_factory.mktemp("portal") / "state", git_url=git_server.url)
     portal.start()
     yield portal

@@ -10,7 +10,7 @@ import pytest
 
 from builds.engines.base import Order, Phase
 from builds.engines.local import LocalEngine, LocalSettings
-from builds.lifecycle import sandbox
+from builds.lifecycle import enforcement
 from portal.settings import BUILD_ENVIRONMENT
 from portal.webservices.engines.base import Phase as ReplicaPhase
 from portal.webservices.engines.base import ReplicaOrder
@@ -21,7 +21,8 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        sandbox.probe().mode != "namespaces", reason=f"no sandbox here: {sandbox.probe().means[0]}"
+        enforcement.probe().mode != "namespaces",
+        reason=f"no sandbox here: {enforcement.probe().means[0]}",
     ),
 ]
 

@@ -11,13 +11,14 @@ import pytest
 
 from builds.engines.base import Order, Phase
 from builds.engines.local import LocalEngine, LocalSettings
-from builds.lifecycle import sandbox
+from builds.lifecycle import enforcement
 from builds.lifecycle.detached import PROJECT
 from builds.lifecycle.oci import ImageStore
 from builds.lifecycle.work import Limits, Work
 
 pytestmark = pytest.mark.skipif(
-    sandbox.probe().mode != "namespaces", reason=f"no sandbox here: {sandbox.probe().means[0]}"
+    enforcement.probe().mode != "namespaces",
+    reason=f"no sandbox here: {enforcement.probe().means[0]}",
 )
 PROCFILE = {"Procfile": "web: ./serve\n"}
 ENDED = {Phase.SUCCEEDED, Phase.FAILED, Phase.LOST, Phase.MISSING}

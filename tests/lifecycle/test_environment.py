@@ -7,6 +7,7 @@ import pytest
 
 from builds.lifecycle.buildpack import Buildpack, Target
 from builds.lifecycle.environment import add_roots, apply_files, for_buildpack, read_folder
+from builds.lifecycle.layout import Inside
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,9 @@ def environment(**changes):
     buildpack = Buildpack("a/b", "1", "0.10", Path("/"), **changes)
     user = {"PATH": "/mine", "V": "1"}
     base = {"PATH": "/usr/bin"}
-    return for_buildpack(buildpack, base=base, user=user, operator={"O": "2"}, target=Target())
+    return for_buildpack(
+        buildpack, Inside(), base=base, user=user, operator={"O": "2"}, target=Target()
+    )
 
 
 def test_a_maintainers_variables_go_before_paths_and_replace_others():

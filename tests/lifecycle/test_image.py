@@ -8,12 +8,12 @@ import pytest
 
 from builds.lifecycle.build import Built
 from builds.lifecycle.buildpack import Buildpack, host_target
-from builds.lifecycle.cache import Cache, previous_layers
+from builds.lifecycle.cache import Cache, previous_image, previous_layers
 from builds.lifecycle.errors import EXPORT_ERROR, LifecycleError
 from builds.lifecycle.export import Exporter, Source
 from builds.lifecycle.launch import launcher_config, launcher_script
 from builds.lifecycle.layers import Layer, Process
-from builds.lifecycle.layout import Layout
+from builds.lifecycle.layout import Inside, Layout
 from builds.lifecycle.oci import ImageStore
 from builds.lifecycle.unpack import unpack
 
@@ -50,7 +50,13 @@ class Workshop:
     def export(self, *layers):
         process = Process("web", ("bash", "-c", "echo $V"), buildpack="test/one")
         built = Built((BUILDPACK,), list(layers), {"web": process}, "web")
-        exporter = Exporter(self.layout, self.store, target=host_target(), restored=self.restored)
+        exporter = Exporter(
+            self.layout,
+            self.store,
+            target=host_target(),
+            restored=self.restored,
+            previous=previous_image(self.store, Inside()),
+        )
         return exporter.export(built, SOURCE, tag=f"hat-{self.number}", cache=self.cache)
 
 
@@ -161,8 +167,8 @@ def launch(tmp_path):
         path.write_bytes(data)
         path.chmod(0o755)
 
-    put(tmp_path / "launcher", launcher_script())
-    put(tmp_path / "layers/config/launcher.sh", launcher_config([layer], processes))
+    put(tmp_path / "launcher", launcher_script(Inside()))
+    put(tmp_path / "layers/config/launcher.sh", launcher_config(Inside(), [layer], processes))
 
     def run(kind, *args, files=None):
         for name, text in (files or {}).items():

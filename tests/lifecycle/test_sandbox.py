@@ -9,12 +9,13 @@ from contextlib import suppress
 
 import pytest
 
-from builds.lifecycle import landlock, sandbox
+from builds.lifecycle import enforcement, landlock, sandbox
 from builds.lifecycle.cgroups import Cgroup
 from builds.lifecycle.sandbox import Bind, Sandbox, uid_of
 
 pytestmark = pytest.mark.skipif(
-    sandbox.probe().mode != "namespaces", reason=f"no sandbox here: {sandbox.probe().means[0]}"
+    enforcement.probe().mode != "namespaces",
+    reason=f"no sandbox here: {enforcement.probe().means[0]}",
 )
 PATH = {"PATH": f"{sys.base_prefix}/bin:/usr/bin:/bin"}
 
@@ -122,7 +123,7 @@ def test_killing_the_outside_ends_the_inside():
 
 
 def test_the_probe_says_what_is_enforced():
-    means = {each.name: each for each in sandbox.probe().means}
+    means = {each.name: each for each in enforcement.probe().means}
     assert means["namespaces"].enforced
     assert means["ports"].enforced == (landlock.abi() >= 4)
     assert all(each.detail for each in means.values())

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from builds.lifecycle import sandbox
+from builds.lifecycle import enforcement
 from builds.lifecycle.build import Built
 from builds.lifecycle.buildpack import Buildpack, host_target
 from builds.lifecycle.cache import Cache
@@ -28,7 +28,8 @@ from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngin
 from portal.webservices.engines.shim import RotatingLog
 
 pytestmark = pytest.mark.skipif(
-    sandbox.probe().mode != "namespaces", reason=f"no sandbox here: {sandbox.probe().means[0]}"
+    enforcement.probe().mode != "namespaces",
+    reason=f"no sandbox here: {enforcement.probe().means[0]}",
 )
 SERVER = """
 import http.server, os, sys

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from builds.lifecycle import detached
+from builds.lifecycle import detached, enforcement
+from builds.lifecycle.sandbox import Mode
 from builds.lifecycle.unpack import remove_unpacked
 from portal.webservices.engines.base import (
     EngineError,
@@ -36,6 +36,9 @@ class LocalSettings:
     # Where the proxy listens.
     listen: str = "127.0.0.1:8001"
     connect_ports: tuple[int, ...] = (80, 443)
+    # See builds.engines.local.
+    sandbox: str = enforcement.AUTO
+    trusts_all: bool = False
 
 
 class LocalWebserviceEngine:
@@ -53,6 +56,8 @@ class LocalWebserviceEngine:
 
     def submit(self, order: ReplicaOrder) -> None:
         folder = self._folder(order)
+        if self._mode() is Mode.NONE:
+            raise EngineError("No sandbox works on this machine; see the status page.")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = _lock(folder)
@@ -79,7 +84,9 @@ class LocalWebserviceEngine:
             secrets=list(order.secrets),
             images=str(state / "images" / order.tool),
             releases=str(state / "releases"),
-            python_prefix=sys.base_prefix,
+            sandbox=self._mode(),
+            places=str(state / "places"),
+            bases=str(state / "bases"),
             connect_ports=list(self._settings.connect_ports),
             memory_bytes=order.memory_bytes,
         )
@@ -87,6 +94,10 @@ class LocalWebserviceEngine:
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(asdict(spec), file)
         new.replace(folder / "spec.json")
+
+    def _mode(self) -> Mode:
+        settings = self._settings
+        return enforcement.probe(settings.sandbox, trusts_all=settings.trusts_all).mode
 
     def _start(self, folder: Path, lock: int) -> None:
         """Start the keeper, which inherits the lock and holds it until it ends."""

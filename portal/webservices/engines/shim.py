@@ -24,13 +24,13 @@ from time import monotonic
 from typing import IO, Any
 
 from builds.lifecycle.archive import BadArchive
+from builds.lifecycle.cache import base_of
 from builds.lifecycle.cgroups import Cgroup
 from builds.lifecycle.cleaning import Cleaner
-from builds.lifecycle.launch import PROCESSES
-from builds.lifecycle.layout import LAYERS, WORKSPACE
-from builds.lifecycle.oci import ImageStore
-from builds.lifecycle.sandbox import DEFAULT_PATH, HOME, Bind, Sandbox, uid_of
-from builds.lifecycle.unpack import hold
+from builds.lifecycle.layout import Inside
+from builds.lifecycle.oci import ImageStore, StoredImage
+from builds.lifecycle.sandbox import Bind, Mode, Sandbox, uid_of
+from builds.lifecycle.unpack import files_of, hold, settle
 
 # Seconds.
 FIRST_PAUSE, LONGEST_PAUSE, STABLE = 1.0, 60.0, 30.0
@@ -57,9 +57,12 @@ class Spec:
     secrets: list[str]
     images: str
     releases: str
-    python_prefix: str
     connect_ports: list[int]
     memory_bytes: int
+    sandbox: str = Mode.NAMESPACES
+    # Directories of what is unpacked where nothing can be mounted, and of other systems.
+    places: str = ""
+    bases: str = ""
 
 
 @dataclass
@@ -169,34 +172,52 @@ class Keeper:
         return "starting" if self.state.phase == "starting" else "unhealthy"
 
     def _start(self) -> subprocess.Popen[bytes]:
-        spec, uid = self.spec, uid_of(self.spec.tool_id)
-        store = ImageStore(Path(spec.images))
-        root, lock = hold(store, spec.digest, Path(spec.releases), owner=uid)
+        spec, store = self.spec, ImageStore(Path(self.spec.images))
+        image = store.read(spec.digest)
+        inside = Inside.of(image.variables)
+        sandbox = self._sandbox(image, inside, self._unpacked(store, inside))
+        env = {
+            "HOME": sandbox.home,
+            "LANG": "C.UTF-8",
+            **spec.environment,
+            "PATH": f"{inside.processes}:{inside.cnb}/lifecycle:{sandbox.path}",
+            "PORT": str(spec.port),
+        }
+        command = [f"{inside.processes}/{spec.process_type}"]
+        self._process = sandbox.start(command, env, output=subprocess.PIPE)
+        return self._process
+
+    def _unpacked(self, store: ImageStore, inside: Inside) -> Path:
+        """The directory with layers, workspace and cnb of the image."""
+        spec = self.spec
+        root, lock = hold(store, spec.digest, Path(spec.releases), owner=uid_of(spec.tool_id))
         # Open for as long as this process lives: until then the files are not cleaned away.
         self._held = lock
-        sandbox = Sandbox(
+        if spec.sandbox != Mode.NAMESPACES:
+            settle(root, inside, Path(spec.places))
+        return files_of(root, inside)
+
+    def _sandbox(self, image: StoredImage, inside: Inside, files: Path) -> Sandbox:
+        spec, base = self.spec, base_of(image)
+        mode = Mode(spec.sandbox)
+        return Sandbox(
             binds=[
-                Bind(root / LAYERS.lstrip("/"), LAYERS),
-                Bind(root / WORKSPACE.lstrip("/"), WORKSPACE),
-                Bind(root / "cnb", "/cnb"),
+                Bind(files / "layers", inside.layers),
+                Bind(files / "workspace", inside.workspace),
+                Bind(files / "cnb", inside.cnb),
             ],
-            cwd=WORKSPACE,
-            uid=uid,
+            cwd=inside.workspace,
+            uid=uid_of(spec.tool_id),
             network=True,
             connect=tuple(spec.connect_ports),
             bind=(spec.port,),
             cgroup=self._cgroup,
+            memory_bytes=spec.memory_bytes,
+            pids=PIDS,
+            mode=mode,
+            scratch=None if mode is Mode.NAMESPACES else self.folder / "scratch",
+            base=Path(spec.bases, base) if base else None,
         )
-        env = {
-            "HOME": HOME,
-            "LANG": "C.UTF-8",
-            **spec.environment,
-            "PATH": f"{PROCESSES}:/cnb/lifecycle:{spec.python_prefix}/bin:{DEFAULT_PATH}",
-            "PORT": str(spec.port),
-        }
-        command = [f"{PROCESSES}/{spec.process_type}"]
-        self._process = sandbox.start(command, env, output=subprocess.PIPE)
-        return self._process
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> int:
         while True:

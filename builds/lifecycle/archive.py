@@ -5,7 +5,7 @@ import os
 import shutil
 import stat
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -66,6 +66,20 @@ class TarWriter:
         for inner, status in _walk(path):
             self._add(inner, f"{name}/{os.path.relpath(inner, path)}", status)
 
+    def add_some(self, path: Path, name: str, wanted: Collection[str]) -> None:
+        """Those of a directory's files whose paths in it are wanted, with the directories above."""
+        self.add_parents(name)
+        for inner, status in _walk(path):
+            relative = os.path.relpath(inner, path)
+            if relative in wanted:
+                for parent in reversed(PurePosixPath(relative).parents[:-1]):
+                    self._add_folder(path / parent, f"{name}/{parent}")
+                self._add(inner, f"{name}/{relative}", status)
+
+    def _add_folder(self, path: Path, name: str) -> None:
+        if name not in self._made:
+            self._add(path, name, path.lstat())
+
     def add_parents(self, name: str) -> None:
         for parent in reversed(PurePosixPath(name).parents):
             text = str(parent)
@@ -108,6 +122,11 @@ class TarWriter:
         self._tar.addfile(info, file)
 
 
+def paths_in(folder: Path) -> list[str]:
+    """Everything below a directory, as paths in it."""
+    return [os.path.relpath(path, folder) for path, _status in _walk(folder)]
+
+
 def _info(name: str, kind: bytes, mode: int, *, owner: int = BUILD_UID) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name.lstrip("/"))
     info.type, info.mode, info.mtime = kind, mode, MTIME
@@ -128,9 +147,16 @@ class Unpacker:
     """Unpacks layers onto each other; nothing is ever written outside of `root`."""
 
     def __init__(
-        self, root: Path, *, owner: int | None = None, limits: Limits = DEFAULT_LIMITS
+        self,
+        root: Path,
+        *,
+        owner: int | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        is_system: bool = False,
     ) -> None:
         self._root = root
+        # A whole system has hard links, and devices that are left out; our layers have neither.
+        self._is_system = is_system
         # The user that non-root files are given to, if the process may do so.
         self._owner = owner
         self._limits = limits
@@ -154,6 +180,8 @@ class Unpacker:
         name = PurePosixPath(info.name)
         if name.is_absolute() or ".." in name.parts:
             raise BadArchive(f"{info.name!r} points outside of the image.")
+        if not name.parts:
+            return  # The root itself.
         path = self._root / name
         self._make_folder(path.parent)
         if name.name.startswith(WHITEOUT):
@@ -167,7 +195,9 @@ class Unpacker:
             self._remove(path)
             path.symlink_to(info.linkname)
             self._give(path, info)
-        else:
+        elif info.islnk() and self._is_system:
+            self._link(info, path)
+        elif not self._is_system:
             raise BadArchive(f"{info.name!r} is neither a file, a directory nor a symbolic link.")
 
     def _make_folder(self, path: Path, *, mode: int | None = None) -> None:
@@ -195,6 +225,18 @@ class Unpacker:
             # No set-user-id bits come out of an image.
             os.fchmod(file.fileno(), info.mode & 0o777)
         self._give(path, info)
+
+    def _link(self, info: tarfile.TarInfo, path: Path) -> None:
+        """Another name for a file that was unpacked before."""
+        target = PurePosixPath(info.linkname.lstrip("/"))
+        source = self._root / target
+        if ".." in target.parts:
+            raise BadArchive(f"{info.name!r} points outside of the image.")
+        self._make_folder(source.parent)
+        if source.is_symlink() or not source.is_file():
+            raise BadArchive(f"{info.name!r} is a link to {info.linkname!r}, which is no file.")
+        self._remove(path)
+        os.link(source, path)
 
     def _give(self, path: Path, info: tarfile.TarInfo) -> None:
         if self._owner is not None and info.uid:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import tomli_w
 
+from builds.lifecycle.bom import read_boms
 from builds.lifecycle.buildpack import Buildpack
 from builds.lifecycle.detect import Detected, Settings
 from builds.lifecycle.environment import add_roots, apply_files, for_buildpack, read_folder
@@ -30,6 +32,9 @@ class Built:
     processes: dict[str, Process] = field(default_factory=dict)
     default_process: str = ""
     labels: dict[str, str] = field(default_factory=dict)
+    slices: list[tuple[str, ...]] = field(default_factory=list)
+    # Lists of what was installed, as (path below /layers/sbom/launch, path on the host).
+    boms: list[tuple[str, Path]] = field(default_factory=list)
 
     def add(self, launch: Launch) -> None:
         """Later buildpacks win; redefining the default process undoes the default."""
@@ -40,6 +45,7 @@ class Built:
             elif process.type == self.default_process:
                 self.default_process = ""
         self.labels |= launch.labels
+        self.slices += launch.slices
 
 
 class Builder:
@@ -87,6 +93,7 @@ class Builder:
                 self._extend_base(layer)
         built.layers += layers
         built.add(read_launch(folder, buildpack))
+        built.boms += read_boms(folder, buildpack, layers)
         met = set(names) - handed_on
         return [entry for entry in unmet if entry.name not in met]
 

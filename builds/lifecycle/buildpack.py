@@ -2,7 +2,7 @@
 
 import platform
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ from builds.lifecycle.errors import BUILDPACK_API_UNSUPPORTED, FAILED, Lifecycle
 from builds.lifecycle.layout import Inside, escaped
 
 SUPPORTED_APIS = tuple(f"0.{minor}" for minor in range(7, 13))
+# Buildpacks made of buildpacks made of buildpacks ...
+DEPTH_AT_MOST = 20
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -128,16 +130,48 @@ Group = Sequence[Member]
 
 def load_order(folder: Path) -> list[list[Member]]:
     """The groups of `order.toml` in a folder of buildpacks. Raises LifecycleError."""
-    known = {
-        (found.id, found.version): found
-        for found in (load(path.parent) for path in sorted(folder.glob("*/buildpack.toml")))
-    }
+    shelf = Shelf(folder)
     order = tomllib.loads((folder / "order.toml").read_text())["order"]
-    return [[_member(entry, known) for entry in group["group"]] for group in order]
+    return [list(group) for entry in order for group in shelf.groups(entry["group"])]
 
 
-def _member(entry: Mapping[str, Any], known: Mapping[tuple[str, str], Buildpack]) -> Member:
-    key = entry["id"], entry["version"]
-    if key not in known:
-        raise LifecycleError(FAILED, f"Buildpack {'@'.join(key)} of the order is not there.")
-    return Member(known[key], is_optional=entry.get("optional", False))
+class Shelf:
+    """The buildpacks in a folder, those that are made of others among them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._known: dict[tuple[str, str], Buildpack] = {}
+        self._orders: dict[tuple[str, str], Sequence[Mapping[str, Any]]] = {}
+        for path in sorted(folder.glob("*/buildpack.toml")):
+            buildpack, data = load(path.parent), tomllib.loads(path.read_text())
+            key = buildpack.id, buildpack.version
+            self._known[key] = buildpack
+            if "order" in data:
+                self._orders[key] = data["order"]
+
+    def groups(
+        self, entries: Sequence[Mapping[str, Any]], *, depth: int = 0
+    ) -> Iterator[tuple[Member, ...]]:
+        """The group with each buildpack that is made of others replaced by those, in their order.
+
+        An optional one is, at last, replaced by nothing. Raises LifecycleError.
+        """
+        if depth > DEPTH_AT_MOST:
+            raise LifecycleError(FAILED, "Buildpacks of the order are made of each other.")
+        for at, entry in enumerate(entries):
+            key = self._key(entry)
+            if key in self._orders:
+                choices = [each["group"] for each in self._orders[key]]
+                choices += [[]] if entry.get("optional", False) else []
+                for choice in choices:
+                    flat = [*entries[:at], *choice, *entries[at + 1 :]]
+                    yield from self.groups(flat, depth=depth + 1)
+                return
+        members = (Member(self._known[self._key(e)], e.get("optional", False)) for e in entries)
+        if group := tuple(members):
+            yield group
+
+    def _key(self, entry: Mapping[str, Any]) -> tuple[str, str]:
+        key = entry["id"], entry["version"]
+        if key not in self._known:
+            raise LifecycleError(FAILED, f"Buildpack {'@'.join(key)} of the order is not there.")
+        return key

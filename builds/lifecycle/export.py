@@ -8,7 +8,7 @@ from typing import Any
 
 import tomli_w
 
-from builds.lifecycle.archive import BadArchive, TarWriter
+from builds.lifecycle.archive import BadArchive, TarWriter, paths_in
 from builds.lifecycle.build import Built
 from builds.lifecycle.buildpack import Target
 from builds.lifecycle.cache import (
@@ -23,6 +23,7 @@ from builds.lifecycle.launch import launcher_config, launcher_script
 from builds.lifecycle.layers import Layer, Process
 from builds.lifecycle.layout import Layout, escaped
 from builds.lifecycle.oci import ImageStore, LayerBlob, StoredImage
+from builds.lifecycle.slices import Paths, split
 
 BUILD_LABEL = "io.buildpacks.build.metadata"
 PROJECT_LABEL = "io.buildpacks.project.metadata"
@@ -84,7 +85,9 @@ class Exporter:
         launched = [layer for layer in built.layers if layer.launch]
         for layer in launched:
             self._add_layer(layer)
-        app = self._add("Application Layer", lambda tar: tar.add_tree(*self._app()))
+        if built.boms:
+            bom = self._add("Software Bill of Materials", lambda tar: self._write_boms(tar, built))
+        slices = self._add_application(built)
         launcher = self._add(
             "Launcher",
             lambda tar: tar.add_file(
@@ -95,7 +98,8 @@ class Exporter:
         types = self._add("Process Types", lambda tar: self._write_types(tar, built))
         default = built.default_process or ("web" if "web" in built.processes else "")
         lifecycle = {
-            "app": [{"sha": app.diff_id}],
+            "app": [{"sha": each.diff_id} for each in slices],
+            "sbom": {"sha": bom.diff_id} if built.boms else None,
             "buildpacks": self._buildpack_notes(built),
             "config": {"sha": config.diff_id},
             "launcher": {"sha": launcher.diff_id},
@@ -113,6 +117,23 @@ class Exporter:
             cache.save([layer for layer in built.layers if layer.cache], self._diff_ids)
         size = self._store.size_of(image.digest)
         return Exported(image.digest, size, built.processes, default)
+
+    def _add_application(self, built: Built) -> list[LayerBlob]:
+        """One layer, or one for each slice and one for the rest."""
+        path, name = self._app()
+        if not built.slices:
+            return [self._add("Application Layer", lambda tar: tar.add_tree(path, name))]
+        parts = enumerate(split(paths_in(path), built.slices), 1)
+        return [self._add_slice(number, wanted) for number, wanted in parts if wanted]
+
+    def _add_slice(self, number: int, wanted: Paths) -> LayerBlob:
+        path, name = self._app()
+        what = f"Application Slice: {number}"
+        return self._add(what, lambda tar: tar.add_some(path, name, wanted))
+
+    def _write_boms(self, tar: TarWriter, built: Built) -> None:
+        for name, path in built.boms:
+            tar.add_file(f"{self._inside.layers}/sbom/launch/{name}", path.read_bytes())
 
     def _app(self) -> tuple[Path, str]:
         return self._layout.workspace, self._inside.workspace.lstrip("/")

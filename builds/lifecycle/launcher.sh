@@ -41,8 +41,8 @@ apply_folder() { # the files NAME[.action] of a layer's env directory
     done
 }
 
-type=${0##*/}
-command=() replaces_args=1 direct=1 directory=@WORKSPACE@ args=()
+type=${0##*/} app=@WORKSPACE@
+command=() replaces_args=1 direct=1 directory=$app args=()
 . "$config/launcher.sh"
 if [ "$type" = launcher ]; then
     [ "${1-}" != -- ] || shift
@@ -64,10 +64,48 @@ for layer in ${layers[@]+"${layers[@]}"}; do
     apply_folder "$layer/env.launch"
     apply_folder "$layer/env.launch/$type"
 done
+set_variables() { # what a program of exec.d wrote: lines of TOML, name = "value" or 'value'
+    local line name value
+    while IFS= read -r line || [ -n "$line" ]; do
+        [[ $line =~ ^[[:space:]]*(#.*)?$ ]] && continue
+        if [[ $line =~ ^[[:space:]]*\"?([A-Za-z_][A-Za-z0-9_]*)\"?[[:space:]]*=[[:space:]]*\"(.*)\"[[:space:]]*$ ]]; then
+            name=${BASH_REMATCH[1]}
+            value=${BASH_REMATCH[2]}
+            printf -v value %b "${value//\\\"/\\x22}"
+        elif [[ $line =~ ^[[:space:]]*\"?([A-Za-z_][A-Za-z0-9_]*)\"?[[:space:]]*=[[:space:]]*\'([^\']*)\'[[:space:]]*$ ]]; then
+            name=${BASH_REMATCH[1]} value=${BASH_REMATCH[2]}
+        else
+            echo "launcher: $1 wrote a line that is not name = \"value\"" >&2
+            exit 82
+        fi
+        export "$name=$value"
+    done
+}
+
+run_programs() { # the files of a layer's exec.d directory; each sees what the earlier ones set
+    local program output
+    for program in "$1"/*; do
+        [ -f "$program" ] || continue
+        output=$("$program" 3>&1 >&2) || { echo "launcher: $program failed" >&2; exit 82; }
+        set_variables "$program" <<<"$output"
+    done
+}
+
+for layer in ${layers[@]+"${layers[@]}"}; do
+    run_programs "$layer/exec.d"
+    run_programs "$layer/exec.d/$type"
+done
 unset CNB_LAYERS_DIR CNB_APP_DIR CNB_PROCESS_TYPE CNB_PLATFORM_API CNB_DEPRECATION_MODE
 cd "$directory" || exit 82
 if [ "$direct" != 1 ]; then
-    exec bash -c "${command[*]}"
+    profiles=()
+    for layer in ${layers[@]+"${layers[@]}"}; do
+        profiles+=("$layer"/profile.d/* "$layer/profile.d/$type"/*)
+    done
+    profiles+=("$app/.profile")
+    exec bash -c '
+        for profile in "${@:2}"; do [ ! -f "$profile" ] || . "$profile"; done
+        exec bash -c "$1"' "$0" "${command[*]}" "${profiles[@]}"
 fi
 type -P "${command[0]}" >/dev/null || { echo "launcher: ${command[0]}: not found" >&2; exit 82; }
 exec "${command[@]}"

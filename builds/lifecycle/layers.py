@@ -117,6 +117,8 @@ class Launch:
 
     processes: tuple[Process, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    # Each is a list of patterns for files of the application that get a layer of their own.
+    slices: tuple[tuple[str, ...], ...] = ()
 
 
 def read_launch(folder: Path, buildpack: Buildpack) -> Launch:
@@ -126,7 +128,8 @@ def read_launch(folder: Path, buildpack: Buildpack) -> Launch:
     if sum(process.is_default for process in processes) > 1:
         raise _invalid(buildpack, "launch.toml has more than one default process")
     labels = {str(each["key"]): str(each["value"]) for each in data.get("labels", [])}
-    return Launch(processes, labels)
+    slices = tuple(tuple(map(str, each.get("paths", []))) for each in data.get("slices", []))
+    return Launch(processes, labels, slices)
 
 
 def _process(entry: Mapping[str, Any], buildpack: Buildpack) -> Process:

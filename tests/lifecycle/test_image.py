@@ -47,9 +47,12 @@ class Workshop:
             (path / "file").write_text(text)
         return Layer("test/one", name, path, data={"of": name}, **flags)
 
-    def export(self, *layers):
+    def unpack(self, digest):
+        return unpack(self.store, digest, self.root / "releases")
+
+    def export(self, *layers, **parts):
         process = Process("web", ("bash", "-c", "echo $V"), buildpack="test/one")
-        built = Built((BUILDPACK,), list(layers), {"web": process}, "web")
+        built = Built((BUILDPACK,), list(layers), {"web": process}, "web", **parts)
         exporter = Exporter(
             self.layout,
             self.store,
@@ -156,6 +159,8 @@ def launch(tmp_path):
         Process("sh", ("echo one; echo $0 two",), is_direct=False, minor=8),
         Process("old", ("echo",), ("a",), minor=8),
         Process("lost", ("no-such-program",)),
+        Process("shown", ("printenv", "V")),
+        Process("sh-shown", ("echo $V",), is_direct=False, minor=8),
     ]
     (tmp_path / "layers/config").mkdir(parents=True)
     (tmp_path / "workspace").mkdir()
@@ -174,6 +179,7 @@ def launch(tmp_path):
         for name, text in (files or {}).items():
             (layer.path / name).parent.mkdir(parents=True, exist_ok=True)
             (layer.path / name).write_text(text)
+            (layer.path / name).chmod(0o755)
         program = tmp_path / kind
         if kind != "launcher":
             program.symlink_to(tmp_path / "launcher")
@@ -209,6 +215,41 @@ def test_a_users_arguments_replace_or_follow_by_api(launch):
 
 def test_a_process_of_an_older_api_runs_in_a_shell(launch):
     assert launch("sh").stdout == "one\nbash two\n"
+
+
+EXEC = "#!/bin/bash\n"
+
+
+@pytest.mark.parametrize(
+    ("programs", "value"),
+    [
+        ({"exec.d/a": "echo 'V = \"one\"' >&3"}, "one\n"),
+        ({"exec.d/a": 'echo \'V = "a\\"b\\\\c"\' >&3'}, 'a"b\\c\n'),
+        ({"exec.d/a": "echo \"V = 'it \\\\n'\" >&3"}, "it \\n\n"),
+        ({"exec.d/a": "echo 'V=\"1\"' >&3", "exec.d/b": 'echo "V = \\"$V-2\\"" >&3'}, "1-2\n"),
+        ({"exec.d/a": "echo 'V=\"all\"' >&3", "exec.d/web/a": "echo 'V=\"web\"' >&3"}, "web\n"),
+        ({"exec.d/a": "echo '# nothing' >&3; echo noise"}, "base\n"),
+    ],
+)
+def test_programs_of_a_layer_set_variables_at_launch(launch, programs, value):
+    files = {name: EXEC + text for name, text in programs.items()}
+    assert launch("web", files=files).stdout == value
+
+
+@pytest.mark.parametrize("text", ["exit 3", "echo 'V: 1' >&3", "echo 'V = $(id)' >&3"])
+def test_a_program_that_fails_or_talks_nonsense_ends_the_launch(launch, text):
+    done = launch("web", files={"exec.d/a": EXEC + text})
+    assert done.returncode == 82
+    assert "exec.d/a" in done.stderr
+
+
+def test_profiles_are_read_for_processes_that_run_in_a_shell(launch):
+    files = {"profile.d/a.sh": "export V=mine", "profile.d/sh/b.sh": "V=$V-too"}
+    assert launch("sh", files=files).stdout == "one\nbash two\n"
+    assert launch("shown", files=files).stdout == "base\n"
+    assert launch("sh-shown", files={**files, "profile.d/sh-shown/b.sh": "V=$V-too"}).stdout == (
+        "mine-too\n"
+    )
 
 
 @pytest.mark.parametrize(("kind", "args"), [("none", ()), ("lost", ()), ("launcher", ())])

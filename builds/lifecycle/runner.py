@@ -231,6 +231,10 @@ class Run:
 
     def end(self) -> None:
         """Leave the result; secrets go from the disk."""
+        if self.status.get("failure", {}).get("reason_code") == Reason.DISK_FULL:
+            # Else there may be no room for the reason either.
+            shutil.rmtree(self.layout.workspace, ignore_errors=True)
+            shutil.rmtree(self.layout.layers, ignore_errors=True)
         unneeded = self.layout.platform if self.mode is Mode.NAMESPACES else self.layout.root
         shutil.rmtree(unneeded, ignore_errors=True)
         self.work.write_task(replace(self.task, environment={}))

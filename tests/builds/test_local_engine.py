@@ -41,6 +41,11 @@ class Site:
         self.engine = LocalEngine(self.settings)
         self.name = f"{state.parent.name.replace('_', '-')}-{os.getpid()}"[-40:]
 
+    def use(self, limits):
+        self.limits = limits
+        self.settings = replace(self.settings, limits=limits)
+        self.engine = LocalEngine(self.settings)
+
     def order(self, files, **changes):
         url, _commit = self.git.repository(self.name, files, links=changes.pop("links", ()))
         order = Order(name=f"{self.name}-1", tool=self.name, tool_id=7, source_url=url)

@@ -129,6 +129,7 @@ class Build(Movable, Watched):
     class Trigger(models.TextChoices):
         PERSON = "person", _("by hand")
         TOKEN = "token", _("by the API")
+        WEBHOOK = "webhook", _("by a push")
 
     LABELS: ClassVar = {
         Status.QUEUED: _("Queued"),
@@ -144,6 +145,8 @@ class Build(Movable, Watched):
     source_url = models.CharField(max_length=500)
     ref = models.CharField(max_length=255, blank=True)
     subdirectory = models.CharField(max_length=255, blank=True)
+    # The commit that was ordered, when the order named one besides the ref.
+    wanted_commit = models.CharField(max_length=40, blank=True)
     # 40 hexadecimal digits once the ref is resolved; never changes after that.
     commit = models.CharField(max_length=40, blank=True)
     builder = models.CharField(max_length=100, blank=True)
@@ -187,7 +190,7 @@ class Build(Movable, Watched):
                 fields=["tool", "idempotency_key"], name="build_idempotency_key_once"
             ),
             models.UniqueConstraint(
-                fields=["tool", "source_url", "ref", "subdirectory"],
+                fields=["tool", "source_url", "ref", "subdirectory", "wanted_commit"],
                 condition=Q(status__in=[Status.QUEUED, Status.RUNNING], stop_as=""),
                 name="build_under_way_once",
             ),
@@ -251,7 +254,7 @@ class Build(Movable, Watched):
             source_url=self.source_url,
             ref=self.ref,
             subdirectory=self.subdirectory,
-            commit=self.commit,
+            commit=self.commit or self.wanted_commit,
             builder=self.builder,
             environment=environment,
         )

@@ -1,7 +1,7 @@
 """What people and programs may ask of builds; HTML and REST call these."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -40,11 +40,15 @@ class IdempotencyConflict(BuildRefused):
 
 @dataclass(frozen=True)
 class Source:
-    """What is to be built: a repository, a branch, tag or commit of it, and a directory in it."""
+    """What is to be built: a repository, a branch, tag or commit of it, and a directory in it.
+
+    With a `commit` it is that one, wherever the ref leads by the time of the build.
+    """
 
     url: str
     ref: str = ""
     subdirectory: str = ""
+    commit: str = ""
 
 
 def source_rules() -> SourceRules:
@@ -67,13 +71,18 @@ def check_source(source: Source) -> Source:
             checked[field] = check()
         except SourceRefused as refusal:
             raise BuildRefused(str(refusal), field=field) from refusal
-    return Source(checked["source_url"], checked["ref"], checked["subdirectory"])
+    return replace(
+        source,
+        url=checked["source_url"],
+        ref=checked["ref"],
+        subdirectory=checked["subdirectory"],
+    )
 
 
 def start_build(
     tool: Tool,
     *,
-    by: User,
+    by: User | None,
     source: Source,
     at: datetime,
     deploy: bool = False,
@@ -82,7 +91,7 @@ def start_build(
 ) -> tuple[Build, bool]:
     """A new build, or the one that is under way for the same source or was started with `key`.
 
-    The second value tells whether it is new. Raises BuildRefused.
+    `by` None is the platform itself. The second value tells whether it is new. Raises BuildRefused.
     """
     if tool.status != Tool.Status.ACTIVE:
         raise BuildRefused(_("This tool is not active, so it cannot be built."))
@@ -107,7 +116,7 @@ def start_build(
 def _same_order(tool: Tool, source: Source, key: str) -> Build | None:
     if key:
         build = tool.builds.filter(idempotency_key=key).first()
-        if build and Source(build.source_url, build.ref, build.subdirectory) != source:
+        if build and _source_of(build) != source:
             raise IdempotencyConflict(
                 _("This Idempotency-Key was used for another build. Use a new one for each order.")
             )
@@ -115,13 +124,30 @@ def _same_order(tool: Tool, source: Source, key: str) -> Build | None:
             return build
     return (
         tool.builds.under_way()
-        .filter(source_url=source.url, ref=source.ref, subdirectory=source.subdirectory, stop_as="")
+        .filter(
+            source_url=source.url,
+            ref=source.ref,
+            subdirectory=source.subdirectory,
+            wanted_commit=source.commit,
+            stop_as="",
+        )
         .first()
     )
 
 
+def _source_of(build: Build) -> Source:
+    return Source(build.source_url, build.ref, build.subdirectory, build.wanted_commit)
+
+
 def _place_order(
-    tool: Tool, *, by: User, source: Source, at: datetime, deploy: bool, trigger: str, key: str
+    tool: Tool,
+    *,
+    by: User | None,
+    source: Source,
+    at: datetime,
+    deploy: bool,
+    trigger: str,
+    key: str,
 ) -> Build:
     # Updating the counter first makes concurrent orders of one tool wait for each other.
     Tool.objects.filter(pk=tool.pk).update(last_build_number=F("last_build_number") + 1)
@@ -133,6 +159,7 @@ def _place_order(
         source_url=source.url,
         ref=source.ref,
         subdirectory=source.subdirectory,
+        wanted_commit=source.commit,
         actor=by,
         trigger=trigger,
         deploy_when_built=deploy,

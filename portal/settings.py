@@ -16,6 +16,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 STATE = Path(env.str("PORTAL_STATE", default=str(BASE_DIR / ".state"))).resolve()
 DEBUG = env.bool("PORTAL_DEBUG", default=False)
 PORT = env.int("PORTAL_PORT", default=8000)
+# Where people and forges reach this site.
+PORTAL_URL = env.str("PORTAL_URL", default=f"http://localhost:{PORT}")
 # Webservices answer at http://<tool>.<TOOLS_DOMAIN>:<TOOLS_PORT>/.
 TOOLS_PORT = env.int("PORTAL_TOOLS_PORT", default=PORT + 1)
 TOOLS_DOMAIN = env.str("PORTAL_TOOLS_DOMAIN", default="localhost")
@@ -69,6 +71,7 @@ INSTALLED_APPS = [
     "portal.tools",
     "builds",
     "portal.webservices",
+    "portal.webhooks",
     "stories",
 ]
 # The development identity signs anyone in as anyone: portal.accounts has a check that refuses it
@@ -242,6 +245,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-builds": {"task": "builds.tasks.sweep", "schedule": 2.0},
     "sweep-webservices": {"task": "portal.webservices.tasks.sweep", "schedule": 2.0},
     "sample-use": {"task": "stories.tasks.sample", "schedule": 3600.0},
+    "clean-up-webhooks": {"task": "portal.webhooks.tasks.clean_up", "schedule": 3600.0},
     "clean-up": {"task": "portal.webservices.tasks.clean_up", "schedule": 600.0},
 }
 
@@ -249,6 +253,14 @@ CELERY_BEAT_SCHEDULE = {
 # Below these the operator vouches for what is called: it need be neither public nor https.
 OUTGOING_TRUSTED_PREFIXES = env.list("PORTAL_OUTGOING_TRUSTED_PREFIXES", default=[])
 OUTGOING_PORTS = env.list("PORTAL_OUTGOING_PORTS", cast=int, default=[80, 443])
+
+# --- webhooks -------------------------------------------------------------------------------
+HOOK_BODY_BYTES = env.int("PORTAL_HOOK_BODY_BYTES", default=5 * 1024**2)
+HOOK_POSTS_PER_MINUTE = env.int("PORTAL_HOOK_POSTS_PER_MINUTE", default=60)
+HOOKS_PER_TOOL = env.int("PORTAL_HOOKS_PER_TOOL", default=20)
+# How long the secret before the last change still fits.
+HOOK_OVERLAP_HOURS = env.int("PORTAL_HOOK_OVERLAP_HOURS", default=24)
+DELIVERIES_KEPT_DAYS = env.int("PORTAL_DELIVERIES_KEPT_DAYS", default=30)
 
 # --- builds ---------------------------------------------------------------------------------
 BUILDS_AT_ONCE = env.int("PORTAL_BUILDS_AT_ONCE", default=os.cpu_count() or 1)

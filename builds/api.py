@@ -77,6 +77,7 @@ class BuildList(generics.GenericAPIView):
                 deploy=data["deploy"],
                 trigger=Build.Trigger.TOKEN if by_token else Build.Trigger.PERSON,
                 key=request.headers.get("Idempotency-Key", ""),
+                variables=data["variables"],
                 at=timezone.now(),
             )
         except BuildRefused as refused:

@@ -7,10 +7,11 @@ The `id:` of an event is the byte offset after its lines, so a browser that reco
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, close_old_connections, connections
@@ -32,6 +33,22 @@ class Mark:
     size: int
     state: Mapping[str, object]
     is_final: bool
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a follower is told: `lines`, `state`, `end`, or `ping` when there is nothing new."""
+
+    name: str
+    data: Any = None
+    # The offset after the lines.
+    offset: int | None = None
+
+    def as_sse(self) -> str:
+        if self.name == "ping":
+            return ": ping\n\n"
+        place = "" if self.offset is None else f"id: {self.offset}\n"
+        return f"event: {self.name}\n{place}data: {json.dumps(self.data, ensure_ascii=False)}\n\n"
 
 
 class Feed(Protocol):
@@ -69,6 +86,12 @@ class Hub:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="live")
 
     async def follow(self, key: int, *, offset: int) -> AsyncIterator[str]:
+        """Events for one follower as Server-Sent Events."""
+        async with aclosing(self.events(key, offset=offset)) as events:
+            async for event in events:
+                yield event.as_sse()
+
+    async def events(self, key: int, *, offset: int) -> AsyncGenerator[Event]:
         """Events for one follower, from `offset` until the thing is final."""
         watch = await self._watch(key)
         if watch is None:
@@ -82,15 +105,15 @@ class Hub:
                     if not lines:
                         break
                     offset = start + len(lines)
-                    yield _lines_event(lines, offset)
+                    yield Event("lines", _texts(lines), offset)
                 if mark.state != state:
                     state = mark.state
-                    yield _event("state", state)
+                    yield Event("state", state)
                 if mark.is_final and offset >= mark.size:
-                    yield _event("end", {})
+                    yield Event("end", {})
                     return
                 if not await _happens(changed, PING_INTERVAL):
-                    yield ": ping\n\n"
+                    yield Event("ping")
         finally:
             self._leave(key, watch)
 
@@ -151,13 +174,8 @@ async def _happens(event: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-def _event(name: str, data: object) -> str:
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n"
-
-
-def _lines_event(lines: bytes, offset: int) -> str:
-    texts = lines.decode("utf-8", "replace").split("\n")[:-1]
-    return f"event: lines\nid: {offset}\ndata: {json.dumps(texts, ensure_ascii=False)}\n\n"
+def _texts(lines: bytes) -> list[str]:
+    return lines.decode("utf-8", "replace").split("\n")[:-1]
 
 
 def wanted_offset(request: HttpRequest) -> int:
@@ -173,7 +191,7 @@ async def stream(hub: Hub, key: int, *, offset: int) -> StreamingHttpResponse:
 
     Closes the request's database connections: a stream may stay open for hours.
     """
-    await sync_to_async(_close_connections)()
+    await sync_to_async(close_connections)()
     return StreamingHttpResponse(
         hub.follow(key, offset=offset),
         content_type="text/event-stream",
@@ -181,7 +199,7 @@ async def stream(hub: Hub, key: int, *, offset: int) -> StreamingHttpResponse:
     )
 
 
-def _close_connections() -> None:
+def close_connections() -> None:
     """Those that are not in the middle of a transaction."""
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:

@@ -1,5 +1,6 @@
 """Builds, the moves that they made, their images and their log chunks."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self, TypeVar
@@ -13,6 +14,7 @@ from builds.engines.base import Order
 from builds.states import FINAL, MOVES, Status
 from portal.accounts.models import User
 from portal.tools.models import Tool
+from portal.tools.secrets import decrypt, encrypt
 
 SHA256_LENGTH = 71
 Row = TypeVar("Row", bound=models.Model)
@@ -156,6 +158,10 @@ class Build(Movable, Watched):
     trigger = models.CharField(max_length=16, choices=Trigger, default=Trigger.PERSON)
     deploy_when_built = models.BooleanField(default=False)
     idempotency_key = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001
+    # Variables of this build alone, as encrypted JSON; empty for none.
+    encrypted_variables = models.BinaryField(default=b"")
+    # Toolforge's API leaves it out, because somebody deleted it there.
+    is_hidden = models.BooleanField(default=False)
 
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
@@ -246,6 +252,16 @@ class Build(Movable, Watched):
     def image_or_none(self) -> "Image | None":
         return getattr(self, "image", None)
 
+    @property
+    def own_variables(self) -> dict[str, str]:
+        """Variables that were given for this build alone; all of them are secrets."""
+        stored = bytes(self.encrypted_variables)
+        return json.loads(decrypt(stored)) if stored else {}
+
+    @own_variables.setter
+    def own_variables(self, variables: Mapping[str, str]) -> None:
+        self.encrypted_variables = encrypt(json.dumps(variables)) if variables else b""
+
     def order(self, environment: Mapping[str, str]) -> Order:
         return Order(
             name=self.name,
@@ -256,7 +272,7 @@ class Build(Movable, Watched):
             subdirectory=self.subdirectory,
             commit=self.commit or self.wanted_commit,
             builder=self.builder,
-            environment=environment,
+            environment={**environment, **self.own_variables},
         )
 
     def ask_to_stop(
@@ -315,6 +331,8 @@ class Image(models.Model):
     buildpacks = models.JSONField(default=list)
     run_image = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
+    # Somebody wants it deleted; it goes as soon as no release needs it.
+    is_unwanted = models.BooleanField(default=False)
     # Set when the image was deleted from the store to make room; its row stays as history.
     removed_at = models.DateTimeField(null=True, blank=True)
 

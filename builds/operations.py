@@ -1,12 +1,12 @@
 """What people and programs may ask of builds; HTML and REST call these."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from builds.lifecycle.source import (
@@ -16,12 +16,12 @@ from builds.lifecycle.source import (
     check_source_url,
     check_subdirectory,
 )
-from builds.models import Build
+from builds.models import Build, Image
 from builds.states import FINAL, Reason, Status
 from builds.tasks import wake
 from portal.accounts.models import User
 from portal.tools.models import Tool
-from portal.tools.operations import record_event
+from portal.tools.operations import ToolRefused, check_variable, record_event
 
 KEY_LENGTH = 100
 
@@ -88,22 +88,32 @@ def start_build(
     deploy: bool = False,
     trigger: str = Build.Trigger.PERSON,
     key: str = "",
+    variables: Mapping[str, str] | None = None,
 ) -> tuple[Build, bool]:
     """A new build, or the one that is under way for the same source or was started with `key`.
 
-    `by` None is the platform itself. The second value tells whether it is new. Raises BuildRefused.
+    `by` None is the platform itself; `variables` are for this build alone. The second value tells
+    whether it is new. Raises BuildRefused.
     """
     if tool.status != Tool.Status.ACTIVE:
         raise BuildRefused(_("This tool is not active, so it cannot be built."))
     source = check_source(source)
+    variables = _checked(variables or {})
     try:
         with transaction.atomic():
-            build = _same_order(tool, source, key) or _place_order(
-                tool, by=by, source=source, at=at, deploy=deploy, trigger=trigger, key=key
+            build = _same_order(tool, source, key, variables) or _place_order(
+                tool,
+                by=by,
+                source=source,
+                at=at,
+                deploy=deploy,
+                trigger=trigger,
+                key=key,
+                variables=variables,
             )
     except IntegrityError:
         # Another request placed the same order a moment ago, and the database let only one in.
-        existing = _same_order(tool, source, key)
+        existing = _same_order(tool, source, key, variables)
         if existing is None:
             raise
         build = existing
@@ -113,16 +123,25 @@ def start_build(
     return build, build.created_at == at
 
 
-def _same_order(tool: Tool, source: Source, key: str) -> Build | None:
+def _checked(variables: Mapping[str, str]) -> Mapping[str, str]:
+    for name, value in variables.items():
+        try:
+            check_variable(name, value)
+        except ToolRefused as refused:
+            raise BuildRefused(f"{name}: {refused}", field="variables") from refused
+    return variables
+
+
+def _same_order(tool: Tool, source: Source, key: str, variables: Mapping[str, str]) -> Build | None:
     if key:
         build = tool.builds.filter(idempotency_key=key).first()
-        if build and _source_of(build) != source:
+        if build and not _is_same(build, source, variables):
             raise IdempotencyConflict(
                 _("This Idempotency-Key was used for another build. Use a new one for each order.")
             )
         if build:
             return build
-    return (
+    build = (
         tool.builds.under_way()
         .filter(
             source_url=source.url,
@@ -133,6 +152,18 @@ def _same_order(tool: Tool, source: Source, key: str) -> Build | None:
         )
         .first()
     )
+    if build and not _is_same(build, source, variables):
+        raise BuildRefused(
+            _(
+                "A build of this source with other variables is under way. Wait until it ends, or "
+                "cancel it."
+            )
+        )
+    return build
+
+
+def _is_same(build: Build, source: Source, variables: Mapping[str, str]) -> bool:
+    return _source_of(build) == source and build.own_variables == variables
 
 
 def _source_of(build: Build) -> Source:
@@ -148,11 +179,12 @@ def _place_order(
     deploy: bool,
     trigger: str,
     key: str,
+    variables: Mapping[str, str],
 ) -> Build:
     # Updating the counter first makes concurrent orders of one tool wait for each other.
     Tool.objects.filter(pk=tool.pk).update(last_build_number=F("last_build_number") + 1)
     tool.refresh_from_db(fields=["last_build_number"])
-    build = Build.objects.create(
+    build = Build(
         tool=tool,
         number=tool.last_build_number,
         status=Status.QUEUED,
@@ -167,6 +199,8 @@ def _place_order(
         created_at=at,
         next_look_at=at,
     )
+    build.own_variables = variables
+    build.save(force_insert=True)
     record_event(tool, by=by, action="build.started", summary=build.name, at=at)
     wake([build.pk], now=at)
     return build
@@ -191,3 +225,28 @@ def cancel_build(build: Build, *, by: User, at: datetime) -> None:
     build.refresh_from_db(fields=["status"])
     if build.status in FINAL:
         raise BuildRefused(_("This build has ended already; there is nothing to cancel."))
+
+
+def hide_build(build: Build, *, by: User, at: datetime) -> None:
+    """Have Toolforge's API leave it out, end it if it is under way, and give up its image.
+
+    The build stays in the tool's history.
+    """
+    with transaction.atomic():
+        Build.objects.filter(pk=build.pk).update(is_hidden=True)
+        record_event(build.tool, by=by, action="build.hidden", summary=build.name, at=at)
+        give_up_images(build.tool, Image.objects.filter(build=build), by=by, at=at)
+    if not build.is_final and not build.stop_as:
+        cancel_build(build, by=by, at=at)
+
+
+def give_up_images(tool: Tool, images: QuerySet[Image], *, by: User, at: datetime) -> int:
+    """Have these images deleted as soon as no release needs them; how many that are."""
+    with transaction.atomic():
+        given_up = images.filter(tool=tool, removed_at=None, is_unwanted=False)
+        names = [str(image) for image in given_up.select_related("build__tool")]
+        given_up.update(is_unwanted=True)
+        if names:
+            summary = ", ".join(names)
+            record_event(tool, by=by, action="images.given-up", summary=summary, at=at)
+    return len(names)

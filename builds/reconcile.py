@@ -43,6 +43,7 @@ def reconcile(build: Build, *, engine: BuildEngine, now: datetime) -> timedelta 
     variables = variables_for(build.tool, phase="build")
     order = build.order({each.name: each.value for each in variables})
     secrets = [each.value for each in variables if each.is_secret]
+    secrets += build.own_variables.values()
     if build.is_final:
         return _clean_up(build, order, engine=engine)
     if build.stop_as:

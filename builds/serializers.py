@@ -64,3 +64,8 @@ class NewBuildSerializer(serializers.Serializer):
     deploy = serializers.BooleanField(
         default=False, help_text="Deploy the image when the build succeeds."
     )
+    variables = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, trim_whitespace=False),
+        default=dict,
+        help_text="Variables for this build alone; they are kept secret.",
+    )

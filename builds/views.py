@@ -215,7 +215,7 @@ def build_log(request: MemberRequest, name: str, number: int) -> HttpResponseBas
     return log_response(request, build)
 
 
-async def _one_by_one(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def one_by_one(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The same for an ASGI server, which would otherwise collect all pieces first."""
     while piece := await sync_to_async(_next)(pieces):
         yield piece
@@ -237,7 +237,7 @@ def log_response(request: HttpRequest, build: Build) -> HttpResponseBase:
     if asked and start >= end:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     pieces = logs.read_all(build, offset=start, end=end)
-    parts = _one_by_one(pieces) if hasattr(request, "scope") else pieces
+    parts = one_by_one(pieces) if hasattr(request, "scope") else pieces
     response = StreamingHttpResponse(parts, content_type="text/plain; charset=utf-8")
     response.headers["Content-Length"] = str(end - start)
     response.headers["Accept-Ranges"] = "bytes"

@@ -129,6 +129,11 @@ PROBLEM_SCHEMA = {
 }
 
 
+def leave_out_toolforge(endpoints: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Toolforge's builds API has a document of its own, at /builds/openapi.json."""
+    return [each for each in endpoints if not each[0].startswith("/builds/")]
+
+
 def document_problems(result: dict[str, Any], **_kwargs: object) -> dict[str, Any]:
     """Tell the OpenAPI document that every operation may answer with a problem."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA

@@ -353,6 +353,7 @@ SPECTACULAR_SETTINGS = {
         "CommentKind": "stories.models.Comment.Kind",
         "RecordKind": "stories.serializers.KIND_CHOICES",
     },
+    "PREPROCESSING_HOOKS": ["portal.problems.leave_out_toolforge"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "portal.problems.document_problems",

@@ -85,14 +85,18 @@ def _holds(release: Release) -> str:
 
 def _recent(tool: Tool, kept: int) -> Iterator[tuple[int, str]]:
     reason = ngettext("the newest one", "one of the newest %(kept)d", kept) % {"kept": kept}
-    for pk in tool.images.filter(removed_at=None).values_list("pk", flat=True)[:kept]:
+    wanted = tool.images.filter(removed_at=None, is_unwanted=False)
+    for pk in wanted.values_list("pk", flat=True)[:kept]:
         yield pk, reason
 
 
 def remove_old_images(*, store: Store, now: datetime) -> int:
     """Delete what nobody needs and mark its rows; the bytes freed. Skips tools that are built."""
     present = Count("images", filter=Q(images__removed_at=None))
-    crowded = Tool.objects.annotate(present=present).filter(present__gt=settings.IMAGES_KEPT)
+    unwanted = Count("images", filter=Q(images__removed_at=None, images__is_unwanted=True))
+    crowded = Tool.objects.annotate(present=present, unwanted=unwanted).filter(
+        Q(present__gt=settings.IMAGES_KEPT) | Q(unwanted__gt=0)
+    )
     busy = Build.objects.under_way().values("tool")
     return sum(_trim(tool, store=store, now=now) for tool in crowded.exclude(pk__in=busy))
 

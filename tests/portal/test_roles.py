@@ -20,6 +20,7 @@ ROUTES = sorted(
 VALUES = {
     "<slug:name>": "hat",
     "<int:number>": "1",
+    "<str:build_id>": "hat-buildpacks-pipelinerun-1",
     "<int:pk>": "999999",
     "<str:variable>": "TOKEN",
     "<ident:ident>": "FT-1",
@@ -80,7 +81,9 @@ def test_nothing_fails_for_those_who_may(world, client_of, route, role):
 
 @pytest.mark.parametrize(("route", "role"), [each for each in ROUTES if each[1] == "maintainer"])
 def test_a_viewer_changes_nothing(world, client_of, api_of, route, role):
-    client = api_of(world["bob"]) if route.startswith("api/") else client_of(world["bob"])
+    client = (
+        api_of(world["bob"]) if route.startswith(("api/", "builds/")) else client_of(world["bob"])
+    )
     before = ApiToken.objects.count()
     assert client.post(address(route), {}).status_code in FOREIGN
     assert ApiToken.objects.count() == before

@@ -53,7 +53,7 @@ test-cluster: setup-dev ## Run the tests on a real Kubernetes cluster, made for 
 check: setup-dev ## Format, lint, import contracts, types, migrations, API document, deployment
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/lint-imports
+	PYTHONPATH=portal/cli $(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml.new

@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("portal.webhooks.urls")),
     path("", include("stories.urls")),
     path("tools/<slug:name>/", views.tool_detail, name="tool"),
+    path("api/v1/", include("portal.accounts.api")),
     path("api/v1/", include("portal.tools.api")),
     path("api/v1/", include("builds.api")),
     path("api/v1/", include("portal.webservices.api")),

@@ -221,6 +221,7 @@ def log_page(request: MemberRequest, name: str) -> HttpResponse:
     data, start = engine().logs(replica.order([]), since=since, limit=LOG_PAGE)
     response = HttpResponse(data, content_type="text/plain; charset=utf-8")
     response.headers["Log-Offset"] = str(start)
+    response.headers["Log-Replica"] = str(replica.pk)
     if "download" in request.GET:
         response.headers["Content-Disposition"] = f'attachment; filename="{replica}.log"'
     return response

@@ -93,7 +93,8 @@ def test_an_interrupted_wait_ends_cleanly_and_the_build_goes_on(portal, env):
     assert re.search(r"^status +(cancelled|succeeded)", shown.stdout, re.MULTILINE)
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(env):
+def test_a_reader_that_has_seen_enough_is_no_error(portal, env):
+    portal.manage("load_catalogue", "--verbosity", "0")
     piped = "portal stories list --kind all --limit 200 | head -n 1; exit ${PIPESTATUS[0]}"
     done = subprocess.run(["bash", "-c", piped], env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -25,6 +25,7 @@ from stories.checks import CHECKS
 from stories.decisions import to_madr, to_wikitext
 from stories.kinds import BY_SLUG, KINDS, Kind, split_ident
 from stories.models import Baseline, Flag, Link, Notification, Record, Revision
+from stories.operations import Refused, mark_read, name_baseline
 from stories.pictures import Node
 from stories.roles import may, may_create
 from stories.views import find, head
@@ -364,8 +365,7 @@ def notifications(request: MemberRequest) -> HttpResponse:
 @requires("member")
 @require_POST
 def notifications_read(request: MemberRequest) -> HttpResponse:
-    unread = Notification.objects.filter(user=request.user, read_at=None)
-    unread.update(read_at=timezone.now())
+    mark_read(request.user, at=timezone.now())
     return redirect("notifications")
 
 
@@ -374,15 +374,13 @@ def notifications_read(request: MemberRequest) -> HttpResponse:
 def baselines(request: HttpRequest) -> HttpResponse:
     """Named moments. A member of the workgroup names the present one."""
     if request.method == "POST":
-        if not may(request.user, "contributor"):
+        sent, by = request.POST, request.user
+        if not isinstance(by, User) or not may(by, "contributor"):
             raise PermissionDenied
-        name = request.POST.get("name", "").strip()[:100]
-        note = request.POST.get("note", "")[:500]
-        by = request.user if isinstance(request.user, User) else None
-        if not name or Baseline.objects.filter(name=name).exists():
-            messages.error(request, _("Give it a name that no other baseline has."))
-        else:
-            Baseline.objects.create(name=name, note=note, at=timezone.now(), created_by=by)
+        try:
+            name_baseline(sent.get("name", ""), by=by, at=timezone.now(), note=sent.get("note", ""))
+        except Refused as refusal:
+            messages.error(request, str(refusal))
         return redirect("baselines")
     context = {
         "baselines": Baseline.objects.all()[: PAGE_SIZE * 4],

@@ -6,7 +6,19 @@ from rest_framework import serializers
 
 from stories.checks import CHECKS
 from stories.kinds import INVERSES, KINDS, LINK_TYPES
-from stories.models import Comment, Flag, Link, Reading, Record, Review, Revision, Support
+from stories.models import (
+    Baseline,
+    Comment,
+    Flag,
+    Link,
+    Notification,
+    Reading,
+    Record,
+    Review,
+    Revision,
+    Support,
+    Watch,
+)
 
 KIND_CHOICES = [(prefix, prefix) for prefix in sorted(KINDS)]
 RELATIONS = sorted({*LINK_TYPES, *INVERSES})
@@ -218,3 +230,57 @@ class WhySerializer(serializers.Serializer):
     rationale_status = serializers.CharField(allow_null=True)
     is_stale = serializers.BooleanField()
     url = serializers.CharField()
+
+
+class ReasonSerializer(serializers.Serializer):
+    reason = serializers.CharField(max_length=2000)
+
+
+class MergeSerializer(serializers.Serializer):
+    into = serializers.CharField(max_length=20, help_text="The ident of the record that stays.")
+
+
+class ReconfirmSerializer(serializers.Serializer):
+    review_by = serializers.DateField()
+
+
+class WatchSerializer(serializers.Serializer):
+    level = serializers.ChoiceField(choices=Watch.Level.choices, allow_blank=True)
+
+
+class NotificationSerializer(serializers.ModelSerializer):
+    record = serializers.CharField(source="record.ident")
+
+    class Meta:
+        model = Notification
+        fields = ["record", "text", "at", "read_at"]
+        read_only_fields = fields
+
+
+class BaselineSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Baseline
+        fields = ["id", "name", "note", "at"]
+        read_only_fields = ["id", "at"]
+
+
+class MatrixRowSerializer(serializers.Serializer):
+    story = serializers.CharField(source="story.ident")
+    title = serializers.CharField(source="story.title")
+    status = serializers.CharField(source="story.status")
+    features = serializers.ListField(child=serializers.CharField())
+
+
+class AffectedSerializer(serializers.Serializer):
+    tool = serializers.CharField(source="tool.name")
+    maintainers = serializers.ListField(child=serializers.CharField())
+
+
+class MinuteSerializer(serializers.Serializer):
+    """A line of notes; with a `title` it opens a topic."""
+
+    topic = serializers.IntegerField(min_value=1, max_value=999, default=1)
+    title = serializers.CharField(max_length=200, required=False, write_only=True)
+    number = serializers.IntegerField(read_only=True)
+    speaker = serializers.CharField(read_only=True)
+    text = serializers.CharField(max_length=5000)

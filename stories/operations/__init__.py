@@ -8,6 +8,7 @@ from stories.operations.saving import Change, Conflict, NotAllowed, Refused, Sta
 from stories.operations.talking import (
     add_comment,
     approve_if_due,
+    mark_read,
     resolve_comment,
     review,
     support,
@@ -20,6 +21,7 @@ from stories.operations.writing import (
     check_quote,
     create_record,
     edit_record,
+    name_baseline,
     restore,
     suppress,
 )
@@ -44,8 +46,10 @@ __all__ = [
     "edited_notes",
     "link_type",
     "make_link",
+    "mark_read",
     "merge_into",
     "move",
+    "name_baseline",
     "open_topic",
     "possible_moves",
     "reconfirm",

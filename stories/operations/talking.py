@@ -129,6 +129,11 @@ def withdraw_support(record: Record, *, by: User) -> None:
     record.supports.filter(user=by).delete()
 
 
+def mark_read(user: User, *, at: datetime) -> None:
+    """All that somebody was told is known to them."""
+    Notification.objects.filter(user=user, read_at=None).update(read_at=at)
+
+
 def watch(record: Record, *, by: User, level: str) -> None:
     """Follow a record; an empty level ends it."""
     if level in Watch.Level.values:

@@ -13,6 +13,7 @@ from stories.guards import Missing
 from stories.kinds import KINDS
 from stories.merging import merge_fields
 from stories.models import (
+    Baseline,
     Counter,
     MinuteLine,
     Record,
@@ -266,6 +267,16 @@ def restore(record: Record, number: int, *, by: User, at: datetime) -> Record:
 
 
 @transaction.atomic
+def name_baseline(name: str, *, by: User, at: datetime, note: str = "") -> Baseline:
+    """Name what all records are at this moment. Raises Refused."""
+    if not may(by, "contributor"):
+        raise NotAllowed(Missing("not-allowed", _("This is for members of the workgroup.")))
+    name = " ".join(name.split())[:100]
+    if not name or Baseline.objects.filter(name=name).exists():
+        raise refuse("name-taken", _("Give it a name that no other baseline has."), "name")
+    return Baseline.objects.create(name=name, note=note[:500], at=at, created_by=by)
+
+
 def suppress(revision: Revision, *, by: User, reason: str) -> None:
     """Hide the text of a revision; its place in the history stays, with the reason."""
     if not may(by, "lead"):

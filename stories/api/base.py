@@ -1,0 +1,80 @@
+"""What all of REST about records shares: how a record is found and shown, how refusals are told."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.problems import PreconditionFailed, PreconditionRequired, Problems
+from stories.models import Record
+from stories.operations import Conflict, NotAllowed, Refused, Stale
+from stories.serializers import RecordDetailSerializer
+
+
+def attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    """Do it; a refusal becomes the problem that it is for REST, with everything that is missing."""
+    try:
+        return operation(*args, **kwargs)
+    except NotAllowed as refused:
+        raise Problems(403, "not-allowed", _listed(refused)) from refused
+    except Refused as refused:
+        raise Problems(422, "refused", _listed(refused)) from refused
+    except Conflict as conflict:
+        raise Problems(
+            412,
+            "conflict",
+            [
+                {"field": clash.field, "detail": str(conflict), **_sides(clash)}
+                for clash in conflict.clashes
+            ],
+        ) from conflict
+    except Stale as stale:
+        raise PreconditionFailed(str(stale)) from stale
+
+
+def _listed(refused: Refused) -> list[dict[str, Any]]:
+    return [
+        {"code": each.code, "field": each.field, "detail": each.sentence}
+        for each in refused.missing
+    ]
+
+
+def _sides(clash: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {
+        "base": clash.base,
+        "theirs": clash.theirs,
+        "mine": clash.mine,
+        "merged": clash.merged,
+    }
+
+
+def find(ident: str) -> Record:
+    records = Record.objects.select_related("source", "superseded_by", "merged_into")
+    return get_object_or_404(records.by_ident(ident))
+
+
+def present(ident: str) -> Record:
+    return get_object_or_404(Record.objects.present().by_ident(ident))
+
+
+def etag(record: Record) -> str:
+    return f'"{record.ident}.v{record.version}"'
+
+
+def shown(record: Record, **how: Any) -> Response:  # noqa: ANN401
+    place = {"ETag": etag(record), "Location": f"/api/v1/records/{record.ident}/"}
+    return Response(RecordDetailSerializer(record).data, headers=place, **how)
+
+
+def version_of(request: Request, record: Record) -> int:
+    """The version that the caller read; an older one is merged, one of another record refused."""
+    given = request.headers.get("If-Match")
+    if given is None:
+        raise PreconditionRequired(_("Send If-Match with the ETag that you read."))
+    ident, _v, number = given.strip().strip('"').rpartition(".v")
+    if ident != record.ident or not number.isdecimal():
+        raise PreconditionFailed(_("This is not the ETag of %s.") % record.ident)
+    return int(number)

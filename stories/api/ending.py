@@ -1,0 +1,116 @@
+"""REST: what ends a record or its text, and what keeps it alive."""
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from portal.accounts.permissions import RECORDS
+from portal.problems import refusal
+from portal.tools.api import person
+from stories import operations
+from stories.api.base import attempt, find, present, shown
+from stories.models import Link, Record
+from stories.serializers import (
+    MergeSerializer,
+    ReasonSerializer,
+    ReconfirmSerializer,
+    RecordDetailSerializer,
+)
+
+
+class RecordDelete(APIView):
+    """Leave a tombstone with the reason. Refused while other records lead to it."""
+
+    required_role = "member"
+    scopes = RECORDS
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=ReasonSerializer, responses={204: None})
+    def post(self, request: Request, ident: str) -> Response:
+        given = ReasonSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        reason = given.validated_data["reason"]
+        attempt(
+            operations.delete_record,
+            present(ident),
+            by=person(request),
+            at=timezone.now(),
+            reason=reason,
+        )
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RecordMerge(APIView):
+    """Make another record of the kind stand for this one; links, support and watchers move."""
+
+    required_role = "member"
+    scopes = RECORDS
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=MergeSerializer, responses=RecordDetailSerializer)
+    def post(self, request: Request, ident: str) -> Response:
+        given = MergeSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        record = present(ident)
+        other = Record.objects.present().by_ident(given.validated_data["into"]).first()
+        if other is None:
+            raise refusal(_("There is no such record."), field="into")
+        by = person(request)
+        attempt(operations.merge_into, record, other, by=by, at=timezone.now())
+        other.refresh_from_db()
+        return shown(other)
+
+
+class RecordReconfirm(APIView):
+    """An agreed rationale still holds, with the numbers of today."""
+
+    required_role = "member"
+    scopes = RECORDS
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=ReconfirmSerializer, responses=RecordDetailSerializer)
+    def post(self, request: Request, ident: str) -> Response:
+        given = ReconfirmSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        day = given.validated_data["review_by"]
+        by, now = person(request), timezone.now()
+        return shown(attempt(operations.reconfirm, present(ident), by=by, at=now, review_by=day))
+
+
+class LinkConfirm(APIView):
+    """The link still holds, although what it leads to has changed."""
+
+    required_role = "member"
+    scopes = RECORDS
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request, ident: str, pk: int) -> Response:
+        links = Link.objects.select_related("source", "target")
+        link = get_object_or_404(links, pk=pk, source=present(ident))
+        attempt(operations.confirm_link, link, by=person(request), at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RevisionSuppress(APIView):
+    """Hide the text of a version from everybody; its page says so, and why."""
+
+    required_role = "admin"
+    scopes = RECORDS
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=ReasonSerializer, responses={204: None})
+    def post(self, request: Request, ident: str, number: int) -> Response:
+        given = ReasonSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        revisions = find(ident).revisions.select_related("record")
+        revision = get_object_or_404(revisions, number=number)
+        reason = given.validated_data["reason"]
+        attempt(operations.suppress, revision, by=person(request), reason=reason)
+        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,0 +1,305 @@
+"""REST: records by ident, their moves, links and versions."""
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics, status
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from portal.accounts.permissions import RECORDS
+from portal.problems import refusal
+from portal.tools.api import ReadOrSignIn, person
+from stories import operations, presentation, search
+from stories.api.base import attempt, etag, find, present, shown, version_of
+from stories.kinds import KINDS
+from stories.models import Link, Record, Revision
+from stories.operations import Origin
+from stories.serializers import (
+    ChangeSerializer,
+    LinkSerializer,
+    MoveSerializer,
+    NewLinkSerializer,
+    NewRecordSerializer,
+    RecordDetailSerializer,
+    RecordSerializer,
+    RevisionDetailSerializer,
+    RevisionSerializer,
+)
+
+IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, required=True)
+
+
+class RecordList(generics.GenericAPIView):
+    """All records. POST makes one; members of the workgroup make any, others a story."""
+
+    required_role = "public"
+    scopes = RECORDS
+    permission_classes = [ReadOrSignIn]
+    serializer_class = RecordSerializer
+
+    def get_queryset(self) -> QuerySet[Record]:
+        asked = self.request.query_params
+        found = Record.objects.present()
+        for name in ("kind", "status"):
+            if asked.get(name):
+                found = found.filter(**{name: asked[name]})
+        if asked.get("owner"):
+            found = found.filter(owner__icontains=asked["owner"])
+        if asked.get("flag"):
+            found = found.filter(flags__code=asked["flag"], flags__cleared_at=None)
+        return search.matching(found, asked.get("q", ""))
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("kind", str, enum=sorted(KINDS)),
+            OpenApiParameter("status", str),
+            OpenApiParameter("owner", str),
+            OpenApiParameter("flag", str, description="The code of a finding."),
+            OpenApiParameter("q", str, description="Words that occur in the record."),
+        ],
+        responses=RecordSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(request=NewRecordSerializer, responses={201: RecordDetailSerializer})
+    def post(self, request: Request) -> Response:
+        new = NewRecordSerializer(data=request.data)
+        new.is_valid(raise_exception=True)
+        given = new.validated_data
+        origin = None
+        if given["source_record"]:
+            origin = Origin(present(given["source_record"]), given["quote"], given["anchor"])
+        record = attempt(
+            operations.create_record,
+            given["kind"],
+            title=given["title"],
+            fields=given["content"],
+            by=person(request),
+            at=timezone.now(),
+            origin=origin,
+            summary=given["summary"],
+        )
+        return shown(record, status=status.HTTP_201_CREATED)
+
+
+class RecordDetail(APIView):
+    """A record. PATCH saves on top of the version in If-Match, merged with what came since."""
+
+    required_role = "public"
+    scopes = RECORDS
+    permission_classes = [ReadOrSignIn]
+
+    @extend_schema(responses=RecordDetailSerializer)
+    def get(self, request: Request, ident: str) -> Response:
+        record = find(ident)
+        if record.merged_into:
+            moved = f"/api/v1/records/{record.merged_into.ident}/"
+            return Response(status=status.HTTP_308_PERMANENT_REDIRECT, headers={"Location": moved})
+        if request.headers.get("If-None-Match") == etag(record):
+            return Response(status=status.HTTP_304_NOT_MODIFIED)
+        return shown(record)
+
+    @extend_schema(
+        request=ChangeSerializer, responses=RecordDetailSerializer, parameters=[IF_MATCH]
+    )
+    def patch(self, request: Request, ident: str) -> Response:
+        record = present(ident)
+        version = version_of(request, record)
+        change = ChangeSerializer(data=request.data)
+        change.is_valid(raise_exception=True)
+        given = change.validated_data
+        saved = attempt(
+            operations.edit_record,
+            record,
+            by=person(request),
+            at=timezone.now(),
+            version=version,
+            title=given.get("title"),
+            fields=given["content"],
+            summary=given["summary"],
+            is_minor=given["is_minor"],
+        )
+        return shown(saved.record)
+
+
+class RecordMoves(APIView):
+    """GET: the moves from here with what is missing for each. POST makes one."""
+
+    required_role = "public"
+    scopes = RECORDS
+    permission_classes = [ReadOrSignIn]
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, ident: str) -> Response:
+        record = present(ident)
+        by = person(request) if request.user.is_authenticated else None
+        found = operations.possible_moves(record, by=by, at=timezone.now())
+        return Response(
+            [
+                {
+                    "to": move.to,
+                    "role": move.role,
+                    "needs_reason": move.needs_reason,
+                    "needs_date": move.needs_date,
+                    "missing": [
+                        {"code": each.code, "field": each.field, "detail": each.sentence}
+                        for each in missing
+                    ],
+                }
+                for move, missing in found
+            ]
+        )
+
+    @extend_schema(request=MoveSerializer, responses=RecordDetailSerializer)
+    def post(self, request: Request, ident: str) -> Response:
+        record = present(ident)
+        wanted = MoveSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        given = wanted.validated_data
+        moved = attempt(
+            operations.move,
+            record,
+            given["to"],
+            by=person(request),
+            at=timezone.now(),
+            reason=given["reason"],
+            look_again_on=given.get("look_again_on"),
+            override=given["override"],
+        )
+        return shown(moved)
+
+
+class RecordLinks(APIView):
+    required_role = "public"
+    scopes = RECORDS
+    permission_classes = [ReadOrSignIn]
+
+    @extend_schema(responses=LinkSerializer(many=True))
+    def get(self, request: Request, ident: str) -> Response:
+        return Response(LinkSerializer(find(ident).outgoing_links(), many=True).data)
+
+    @extend_schema(request=NewLinkSerializer, responses={201: LinkSerializer})
+    def post(self, request: Request, ident: str) -> Response:
+        record = present(ident)
+        new = NewLinkSerializer(data=request.data)
+        new.is_valid(raise_exception=True)
+        given = dict(new.validated_data)
+        other = Record.objects.present().by_ident(given.pop("to")).first()
+        if other is None:
+            raise refusal(_("There is no such record."), field="to")
+        link = attempt(
+            operations.add_link,
+            record,
+            given.pop("type"),
+            other,
+            by=person(request),
+            at=timezone.now(),
+            **given,
+        )
+        return Response(LinkSerializer(link).data, status=status.HTTP_201_CREATED)
+
+
+class RecordLink(APIView):
+    required_role = "member"
+    scopes = RECORDS
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, ident: str, pk: int) -> Response:
+        links = Link.objects.select_related("source", "target")
+        link = get_object_or_404(links, pk=pk, source=present(ident))
+        attempt(operations.remove_link, link, by=person(request), at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RevisionList(generics.GenericAPIView):
+    required_role = "public"
+    scopes = RECORDS
+    permission_classes = [ReadOrSignIn]
+    serializer_class = RevisionSerializer
+
+    def get_queryset(self) -> QuerySet[Revision]:
+        if getattr(self, "swagger_fake_view", False):
+            return Revision.objects.none()
+        return find(self.kwargs["ident"]).revisions.defer("snapshot")
+
+    @extend_schema(responses=RevisionSerializer(many=True))
+    def get(self, request: Request, ident: str) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+class RevisionDetail(APIView):
+    required_role = "public"
+    scopes = RECORDS
+    permission_classes = [ReadOrSignIn]
+
+    @extend_schema(responses=RevisionDetailSerializer)
+    def get(self, request: Request, ident: str, number: int) -> Response:
+        revision = get_object_or_404(find(ident).revisions, number=number)
+        return Response(RevisionDetailSerializer(revision).data)
+
+
+class RevisionRestore(APIView):
+    """Make an older text the newest."""
+
+    required_role = "member"
+    scopes = RECORDS
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=None, responses=RecordDetailSerializer)
+    def post(self, request: Request, ident: str, number: int) -> Response:
+        record = present(ident)
+        return shown(
+            attempt(operations.restore, record, number, by=person(request), at=timezone.now())
+        )
+
+
+class RecordDiff(APIView):
+    """What changed between two versions, field by field and line by line."""
+
+    required_role = "public"
+    scopes = RECORDS
+    permission_classes = [ReadOrSignIn]
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("from", int, required=True),
+            OpenApiParameter("to", int, required=True),
+        ],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request, ident: str) -> Response:
+        record = find(ident)
+        found = []
+        for name in ("from", "to"):
+            number = request.query_params.get(name, "")
+            if not number.isdecimal() or len(number) > 9:
+                raise refusal(_("Give the number of a version."), field=name)
+            revisions = record.revisions.filter(suppressed="")
+            found.append(get_object_or_404(revisions, number=int(number)).snapshot)
+        parts = presentation.diff(record.kind_of, *found)
+        return Response(
+            [
+                {
+                    "label": str(part.label),
+                    "lines": [
+                        {
+                            "before": "".join(text for text, _changed in line.before),
+                            "after": "".join(text for text, _changed in line.after),
+                            "is_same": line.is_same,
+                        }
+                        for line in part.lines
+                    ],
+                }
+                for part in parts
+            ]
+        )

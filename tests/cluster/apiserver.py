@@ -16,6 +16,8 @@ from tests.cluster.processes import Processes
 LOOPBACK = "127.0.0.1"
 SERVICE_NETWORK = "10.96.0.0/16"
 ISSUER = "https://kubernetes.default.svc.cluster.local"
+# Nobody else needs the server, and tests with thousands of objects wait for it.
+UNTHROTTLED = ("--kube-api-qps=500", "--kube-api-burst=1000")
 NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "10.96.0.1")
 
 
@@ -113,9 +115,25 @@ def _start_controllers(processes: Processes, plane: ControlPlane, keys: KeyPair)
         f"--root-ca-file={plane.authority.certificate}",
         "--use-service-account-credentials=true",
         "--leader-elect=false",
+        *UNTHROTTLED,
         "--profiling=false",
     ]
     processes.start(name, argv)
+
+
+def start_scheduler(processes: Processes, plane: ControlPlane) -> None:
+    config = plane.identity("system:kube-scheduler")
+    argv = [
+        KUBERNETES.program("kube-scheduler"),
+        f"--kubeconfig={config}",
+        f"--authentication-kubeconfig={config}",
+        f"--authorization-kubeconfig={config}",
+        f"--bind-address={LOOPBACK}",
+        f"--secure-port={free_port()}",
+        "--leader-elect=false",
+        *UNTHROTTLED,
+    ]
+    processes.start("kube-scheduler", argv)
 
 
 def answers(url: str, authority: Path | None = None) -> bool:

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -52,6 +53,16 @@ class Component:
         if not path.exists():
             raise LabError(f"{name} is not built. Run: python -m tests.cluster build")
         return path
+
+    def source(self) -> Path:
+        """Where Go keeps the module's files, of which manifests are used."""
+        wanted = f"{self.module}@{self.version}"
+        argv = ["go", "mod", "download", "-json", wanted]
+        environment = _go_environment()
+        done = subprocess.run(argv, capture_output=True, text=True, env=environment, check=False)
+        if done.returncode:
+            raise LabError(f"{wanted} cannot be had: {done.stdout or done.stderr}")
+        return Path(json.loads(done.stdout)["Dir"])
 
     def missing(self) -> list[str]:
         names = {path: Path(path).name for path in self.programs}

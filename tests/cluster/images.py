@@ -74,8 +74,6 @@ def layer_of(files: Files, links: Mapping[str, str] | None = None) -> LayerBlob:
 
     def pack(file: io.RawIOBase) -> None:
         with tarfile.open(fileobj=file, mode="w|") as tar:
-            for name in sorted({parent for path in files for parent in _parents(path)}):
-                tar.addfile(_entry(name, tarfile.DIRTYPE, 0o755))
             for path, source in sorted(files.items()):
                 _add_file(tar, path, source)
             for path, target in sorted((links or {}).items()):
@@ -84,11 +82,6 @@ def layer_of(files: Files, links: Mapping[str, str] | None = None) -> LayerBlob:
                 tar.addfile(link)
 
     return store().add_layer(pack)
-
-
-def _parents(path: str) -> list[str]:
-    """Only of a path's own tree: directories that Debian has keep what they are."""
-    return [str(parent) for parent in Path(path).parents if parent.is_relative_to("/cnb")]
 
 
 def _add_file(tar: tarfile.TarFile, path: str, source: bytes | Path) -> None:

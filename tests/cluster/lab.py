@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.cluster import debian, leftovers, node, registry
+import httpx
+
+from tests.cluster import debian, ingress, leftovers, node, registry, tekton
 from tests.cluster.apiserver import start_control_plane
 from tests.cluster.buildpack_images import BUILDER, PAUSE, RUN, make_images
 from tests.cluster.cluster import Cluster, new_folder
@@ -35,6 +37,11 @@ class Lab(Cluster):
     def image(self, name: str) -> str:
         return f"{self.registry}/{name}:latest"
 
+    def visit(self, host: str, path: str = "/") -> httpx.Response:
+        """What the ingress controller answers to a browser that asks for this host."""
+        url = f"http://{self.machine.address}{path}"
+        return httpx.get(url, headers={"Host": host}, trust_env=False, timeout=10)
+
     def wait_for_phase(self, pod: str, *phases: str, namespace: str, seconds: float = 120) -> None:
         def is_there() -> bool:
             return self.get("pod", pod, "-n", namespace)["status"].get("phase") in phases
@@ -54,7 +61,7 @@ def start_lab() -> Iterator[Lab]:
     """Everything, in a machine of its own that takes all with it when it goes."""
     leftovers.clean()
     debian.install(debian.SERVER | debian.NODE)
-    names = make_images()
+    names = (*make_images(), *tekton.make_images(), ingress.make_image())
     folder = new_folder()
     processes = Processes(folder)
     try:
@@ -75,4 +82,15 @@ def _start(processes: Processes, names: tuple[str, ...]) -> Lab:
     lab = Lab(processes.folder, admin, plane.server, machine=machine, registry=address)
     node.start_node(processes, plane, machine, registry=address, pause=lab.image(PAUSE))
     wait_until(lab.node_is_ready, what="the node is ready", seconds=120)
+    _deploy(lab)
     return lab
+
+
+def _deploy(lab: Lab) -> None:
+    """What an operator installs into a cluster: Tekton and an ingress controller."""
+    lab.apply(*ingress.manifests(lab.image(ingress.IMAGE)))
+    text = tekton.manifests(registry=lab.registry, shell=lab.run_image)
+    lab.kubectl("apply", "--server-side", "-f", "-", stdin=text)
+    for namespace in (ingress.NAMESPACE, tekton.NAMESPACE):
+        available = ("--for=condition=Available", "--timeout=180s")
+        lab.kubectl("wait", "deployment", "--all", "-n", namespace, *available, timeout=200)

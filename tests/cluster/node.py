@@ -1,4 +1,4 @@
-"""A node that runs pods: containerd, kubelet, scheduler and kube-proxy, in one machine."""
+"""A node that runs pods: containerd, kubelet, scheduler and kube-proxy, in a machine."""
 
 import json
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.cluster.apiserver import ControlPlane
+from tests.cluster.apiserver import ControlPlane, start_scheduler
 from tests.cluster.components import KUBERNETES
 from tests.cluster.machine import Machine
 from tests.cluster.processes import Processes
@@ -22,7 +22,7 @@ def start_node(
     """Returns before the node is ready; `registry` is trusted without TLS."""
     _start_containerd(processes, machine, registry=registry, pause=pause)
     _start_kubelet(processes, plane, machine)
-    _start_scheduler(processes, plane)
+    start_scheduler(processes, plane)
     _start_proxy(processes, plane, machine)
 
 
@@ -148,19 +148,6 @@ def _kubelet(folder: Path, plane: ControlPlane, machine: Machine) -> dict:
         "imageGCLowThresholdPercent": 99,
         "serializeImagePulls": False,
     }
-
-
-def _start_scheduler(processes: Processes, plane: ControlPlane) -> None:
-    config = plane.identity("system:kube-scheduler")
-    argv = [
-        KUBERNETES.program("kube-scheduler"),
-        f"--kubeconfig={config}",
-        f"--authentication-kubeconfig={config}",
-        f"--authorization-kubeconfig={config}",
-        "--bind-address=127.0.0.1",
-        "--leader-elect=false",
-    ]
-    processes.start("kube-scheduler", argv)
 
 
 def _start_proxy(processes: Processes, plane: ControlPlane, machine: Machine) -> None:

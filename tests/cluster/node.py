@@ -9,7 +9,7 @@ import yaml
 
 from tests.cluster.apiserver import ControlPlane, start_scheduler
 from tests.cluster.components import KUBERNETES
-from tests.cluster.machine import Machine
+from tests.cluster.machine import VOLATILE, Machine
 from tests.cluster.processes import Processes
 
 NAME = "lab-node"
@@ -39,8 +39,8 @@ def _containerd(folder: Path, pause: str) -> str:
     cri = '[plugins."io.containerd.grpc.v1.cri"'
     return f"""
 version = 2
-root = "{folder}/containerd/root"
-state = "{folder}/containerd/state"
+root = "{folder}/{VOLATILE}/containerd"
+state = "{folder}/{VOLATILE}/containers"
 oom_score = 0
 
 [grpc]
@@ -109,7 +109,7 @@ def _start_kubelet(processes: Processes, plane: ControlPlane, machine: Machine) 
         KUBERNETES.program("kubelet"),
         f"--config={config}",
         f"--kubeconfig={plane.identity(f'system:node:{NAME}', 'system:nodes')}",
-        f"--root-dir={folder}/kubelet",
+        f"--root-dir={folder}/{VOLATILE}/kubelet",
         f"--hostname-override={NAME}",
         f"--node-ip={machine.address}",
     ]

@@ -6,7 +6,7 @@ import yaml
 
 from tests.cluster import images
 from tests.cluster.apiserver import answers
-from tests.cluster.machine import Machine
+from tests.cluster.machine import VOLATILE, Machine
 from tests.cluster.processes import Processes, run
 
 PORT = 5000
@@ -19,7 +19,7 @@ def start_registry(processes: Processes, machine: Machine) -> str:
         "version": 0.1,
         "log": {"level": "warn"},
         "storage": {
-            "filesystem": {"rootdirectory": f"{processes.folder}/registry"},
+            "filesystem": {"rootdirectory": f"{processes.folder}/{VOLATILE}/registry"},
             "delete": {"enabled": True},
         },
         "http": {"addr": address},

@@ -11,11 +11,14 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from builds.admission import startable
-from builds.engines.base import EngineError
+from builds.engines.base import BuildEngine, EngineError
 from builds.engines.local import LocalEngine, LocalSettings
 from builds.lifecycle.work import Limits
 from builds.models import Build, Watched
+from builds.placing import engine_in
 from builds.reconcile import reconcile
+from portal.cluster.base import ClusterError
+from portal.tools.models import Tool
 
 log = logging.getLogger(__name__)
 # Sent once, by the process that saw a build end; rows hold the truth, a lost signal costs seconds.
@@ -53,6 +56,11 @@ def engine() -> LocalEngine:
     )
 
 
+def engine_of(tool: Tool) -> BuildEngine:
+    """What builds this tool: its cluster, or this machine."""
+    return engine_in(tool.cluster) if tool.cluster else engine()
+
+
 @shared_task
 def reconcile_build(*, build_id: int) -> None:
     """Look at a build if a look is due, and set the alarm for the next look."""
@@ -62,8 +70,8 @@ def reconcile_build(*, build_id: int) -> None:
         return
     was_final = build.is_final
     try:
-        pause = reconcile(build, engine=engine(), now=now)
-    except EngineError as error:
+        pause = reconcile(build, engine=engine_of(build.tool), now=now)
+    except (EngineError, ClusterError) as error:
         log.warning("build %s: %s", build, error)
         pause = AFTER_ERROR
     if build.is_final and not was_final:

@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "portal.accounts.wikimedia",
     "portal.accounts.mediawiki",
     "portal.tools",
+    "portal.clusters",
     "builds",
     "portal.webservices",
     "portal.webhooks",
@@ -244,6 +245,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(STATE / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-builds": {"task": "builds.tasks.sweep", "schedule": 2.0},
     "sweep-webservices": {"task": "portal.webservices.tasks.sweep", "schedule": 2.0},
+    "check-clusters": {"task": "portal.clusters.tasks.check_clusters", "schedule": 5.0},
     "sample-use": {"task": "stories.tasks.sample", "schedule": 3600.0},
     "clean-up-webhooks": {"task": "portal.webhooks.tasks.clean_up", "schedule": 3600.0},
     "clean-up": {"task": "portal.webservices.tasks.clean_up", "schedule": 600.0},
@@ -269,6 +271,8 @@ BUILDS_AT_ONCE_PER_TOOL = env.int("PORTAL_BUILDS_AT_ONCE_PER_TOOL", default=1)
 BUILD_QUEUED_LIMIT = env.int("PORTAL_BUILD_QUEUED_LIMIT", default=3600)
 BUILD_RUNNING_LIMIT = env.int("PORTAL_BUILD_RUNNING_LIMIT", default=1800)
 BUILD_SILENT_LIMIT = env.int("PORTAL_BUILD_SILENT_LIMIT", default=600)
+# In a cluster: how long a build may wait for a place or an image.
+BUILD_PENDING_LIMIT = env.int("PORTAL_BUILD_PENDING_LIMIT", default=300)
 BUILD_MEMORY_BYTES = env.int("PORTAL_BUILD_MEMORY_BYTES", default=2 * 1024**3)
 BUILD_DISK_BYTES = env.int("PORTAL_BUILD_DISK_BYTES", default=4 * 1024**3)
 BUILD_LOG_BYTES = env.int("PORTAL_BUILD_LOG_BYTES", default=100 * 1024**2)
@@ -313,6 +317,13 @@ WEBSERVICE_DRAIN_SECONDS = env.int("PORTAL_WEBSERVICE_DRAIN_SECONDS", default=5)
 # What a replica gets unless its webservice says otherwise; 1000 is one processor.
 WEBSERVICE_MEMORY_BYTES = env.int("PORTAL_WEBSERVICE_MEMORY_BYTES", default=512 * 1024**2)
 WEBSERVICE_CPU_MILLIS = env.int("PORTAL_WEBSERVICE_CPU_MILLIS", default=1000)
+
+# --- clusters -------------------------------------------------------------------------------
+# Who builds and runs there: the user of the builder and of the run image.
+CLUSTER_USER_ID = env.int("PORTAL_CLUSTER_USER_ID", default=1000)
+CLUSTER_GROUP_ID = env.int("PORTAL_CLUSTER_GROUP_ID", default=1000)
+# How long what an archived or moved tool left behind is kept. Days.
+HOME_GRACE_DAYS = env.int("PORTAL_HOME_GRACE_DAYS", default=7)
 
 # --- REST -----------------------------------------------------------------------------------
 REST_FRAMEWORK = {

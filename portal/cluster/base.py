@@ -89,6 +89,8 @@ class Access:
     token_file: str = ""
     ca_file: str = ""
     is_inside: bool = False
+    # Which made-up cluster, for development.
+    memory: str = ""
     # Seconds: to connect, and to wait for an answer.
     timeouts: tuple[float, float] = field(default=(3.05, 10.0))
 

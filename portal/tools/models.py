@@ -1,6 +1,6 @@
 """Tools, the people who keep them, their variables, and what happened to them."""
 
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -83,6 +83,10 @@ class Tool(models.Model):
     )
     keywords = models.JSONField(default=list, blank=True)
     status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
+    # Where it is built and run; None is this machine.
+    cluster = models.ForeignKey(
+        "clusters.Cluster", null=True, blank=True, on_delete=models.PROTECT, related_name="tools"
+    )
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -102,6 +106,12 @@ class Tool(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("tool", args=[self.name])
+
+    @classmethod
+    def default_cluster(cls) -> Any:  # noqa: ANN401 - a model of an app that stands above this one
+        """Where new tools are put; None is this machine."""
+        clusters: Any = cls._meta.get_field("cluster").related_model
+        return clusters.objects.filter(is_default=True).first()
 
     def can_edit(self, user: object) -> bool:
         return Tool.objects.maintained_by(user).filter(pk=self.pk).exists()

@@ -68,7 +68,7 @@ def _refuse_invalid(tool: Tool, fields: Mapping[str, Any]) -> None:
 
 def register_tool(name: str, *, by: User, at: datetime, **fields: Any) -> Tool:  # noqa: ANN401
     """A new tool with its first maintainer. `fields` are among EDITABLE; raises ToolRefused."""
-    tool = Tool(name=name, created_at=at, created_by=by, **fields)
+    tool = Tool(name=name, created_at=at, created_by=by, cluster=Tool.default_cluster(), **fields)
     _refuse_invalid(tool, {"name": name, **fields})
     try:
         with transaction.atomic():

@@ -51,8 +51,9 @@ class Configured(models.Model):
 
 class WebserviceQuerySet(WatchedQuerySet["Webservice"]):
     def routes(self) -> dict[str, list[int]]:
-        """Which ports get the requests of which tool."""
-        return dict(self.order_by("pk").values_list("tool__name", "routed_ports"))
+        """Which ports of this machine get the requests of which tool."""
+        here = self.filter(tool__cluster=None).order_by("pk")
+        return dict(here.values_list("tool__name", "routed_ports"))
 
 
 class Webservice(Configured, Movable, Watched):
@@ -95,7 +96,8 @@ class Webservice(Configured, Movable, Watched):
 
     @property
     def url(self) -> str:
-        return settings.TOOLS_URL.format(tool=self.tool.name)
+        cluster = self.tool.cluster
+        return (cluster.tools_url if cluster else settings.TOOLS_URL).format(tool=self.tool.name)
 
     @property
     def label(self) -> str:
@@ -223,7 +225,8 @@ class Replica(models.Model):
     # What the engine knows it by: after the release that it was started for.
     name = models.CharField(max_length=63, unique=True)
     index = models.PositiveSmallIntegerField()
-    port = models.PositiveIntegerField(unique=True)
+    # On loopback; in a cluster each has an address of its own.
+    port = models.PositiveIntegerField(unique=True, null=True, blank=True)
     phase = models.CharField(max_length=16, default=Phase.MISSING)
     started_at = models.DateTimeField(null=True, blank=True)
     restarts = models.PositiveIntegerField(default=0)
@@ -255,7 +258,7 @@ class Replica(models.Model):
             image_reference=release.image.reference,
             image_digest=release.image.digest,
             process_type=release.process_type,
-            port=self.port,
+            port=self.port or 0,
             environment=environment,
             secrets=tuple(each.value for each in variables if each.is_secret),
             health_check_path=release.health_check_path,

@@ -105,7 +105,7 @@ def _judge(
     now: datetime,
 ) -> None:
     """Make the new release live when it is healthy; give it up when it will not get so."""
-    if live and _only_scales(live, starting):
+    if live and only_scales(live, starting):
         _switch(live, starting, now=now, handed_on=_of(live, replicas))
         return
     own = _of(starting, replicas)
@@ -129,7 +129,7 @@ def _judge(
     )
 
 
-def _only_scales(live: Release, starting: Release) -> bool:
+def only_scales(live: Release, starting: Release) -> bool:
     """Whether the processes of the live release are just what the new one asks for."""
 
     def all_but_replicas(release: Release) -> list[object]:
@@ -220,7 +220,7 @@ def _lead_requests(
     """Route to the healthy replicas of the live release; to all of them if none is healthy."""
     wanted = [each for each in _of(live, replicas) if live and each.index < live.replicas]
     healthy = [each for each in wanted if each.phase == Phase.HEALTHY]
-    ports = sorted(each.port for each in healthy or wanted)
+    ports = sorted(each.port for each in healthy or wanted if each.port)
     if ports != webservice.routed_ports:
         before, same = webservice.routed_ports, Webservice.objects.filter(pk=webservice.pk)
         same.update(routed_ports=ports)

@@ -94,7 +94,8 @@ def remove_old_images(*, store: Store, now: datetime) -> int:
     """Delete what nobody needs and mark its rows; the bytes freed. Skips tools that are built."""
     present = Count("images", filter=Q(images__removed_at=None))
     unwanted = Count("images", filter=Q(images__removed_at=None, images__is_unwanted=True))
-    crowded = Tool.objects.annotate(present=present, unwanted=unwanted).filter(
+    here = Tool.objects.filter(cluster=None)
+    crowded = here.annotate(present=present, unwanted=unwanted).filter(
         Q(present__gt=settings.IMAGES_KEPT) | Q(unwanted__gt=0)
     )
     busy = Build.objects.under_way().values("tool")

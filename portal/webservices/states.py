@@ -54,3 +54,4 @@ class Reason(StrEnum):
     REPLACED = "replaced"
     STOPPED = "stopped"
     UNHEALTHY = "unhealthy"
+    REFUSED = "refused"

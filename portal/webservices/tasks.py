@@ -14,9 +14,11 @@ from builds.models import Build
 from builds.states import Status
 from builds.tasks import AFTER_ERROR, LATE, LEASE, SWEPT_AT_ONCE, build_finished, set_alarm
 from builds.tasks import engine as build_engine
+from portal.cluster.base import ClusterError
+from portal.webservices import rollout
 from portal.webservices.engines.base import EngineError, WebserviceEngine
 from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngine
-from portal.webservices.models import Webservice
+from portal.webservices.models import Replica, Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
 from portal.webservices.releases import ImageGone, builds_to_deploy, make_release
@@ -51,11 +53,29 @@ def reconcile_webservice(*, webservice_id: int) -> None:
     if webservice is None:
         return
     try:
-        pause: timedelta | None = reconcile(webservice, engine=engine(), now=now)
-    except (EngineError, NoPortLeft) as error:
+        pause = _look(webservice, now=now)
+    except (EngineError, ClusterError, NoPortLeft) as error:
         log.warning("webservice %s: %s", webservice, error)
         pause = AFTER_ERROR
     set_alarm(webservice, reconcile_webservice, pause, webservice_id=webservice_id)
+
+
+def _look(webservice: Webservice, *, now: datetime) -> timedelta | None:
+    cluster = webservice.tool.cluster
+    if cluster:
+        return rollout.reconcile(webservice, cluster=cluster, now=now)
+    return reconcile(webservice, engine=engine(), now=now)
+
+
+def output_of(replica: Replica, *, since: int, limit: int) -> tuple[bytes, int]:
+    """A replica's output from byte `since` on, and where it begins; see WebserviceEngine.logs."""
+    cluster = replica.release.webservice.tool.cluster
+    if cluster is None:
+        return engine().logs(replica.order([]), since=since, limit=limit)
+    try:
+        return rollout.output_of(replica, cluster=cluster, since=since, limit=limit)
+    except ClusterError as error:
+        raise EngineError(str(error)) from error
 
 
 @shared_task

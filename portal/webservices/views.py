@@ -21,7 +21,7 @@ from portal.webservices.comparison import fingerprints, pending
 from portal.webservices.forms import ConfigureForm
 from portal.webservices.models import Release, Replica, Webservice
 from portal.webservices.operations import DeployRefused
-from portal.webservices.tasks import engine
+from portal.webservices.tasks import output_of
 
 PAGE_SIZE = 20
 DEPLOYABLE = 10
@@ -44,12 +44,12 @@ class ReplicaFeed:
         replica = Replica.objects.select_related("release__image", "release__webservice__tool").get(
             pk=key
         )
-        data, start = engine().logs(replica.order([]), since=offset, limit=limit)
+        data, start = output_of(replica, since=offset, limit=limit)
         return start, data
 
 
 def _mark(replica: Replica) -> Mark:
-    data, start = engine().logs(replica.order([]), since=-1, limit=1)
+    data, start = output_of(replica, since=-1, limit=1)
     webservice = replica.release.webservice
     state = {
         "status": webservice.status,
@@ -218,7 +218,7 @@ def log_page(request: MemberRequest, name: str) -> HttpResponse:
     """The output of one replica as plain text, from `?offset=` on; the end of it by default."""
     replica = _watched_or_404(request, name)
     since = wanted_offset(request) if "offset" in request.GET else -LOG_PAGE
-    data, start = engine().logs(replica.order([]), since=since, limit=LOG_PAGE)
+    data, start = output_of(replica, since=since, limit=LOG_PAGE)
     response = HttpResponse(data, content_type="text/plain; charset=utf-8")
     response.headers["Log-Offset"] = str(start)
     response.headers["Log-Replica"] = str(replica.pk)

@@ -1,0 +1,40 @@
+"""Builds in clusters: the engine that a cluster's row asks for."""
+
+from django.conf import settings
+
+from builds.engines.kubernetes import KubernetesBuildEngine
+from builds.engines.pipeline import BuildSettings
+from portal.clusters.connections import connect, home_in
+from portal.clusters.models import Cluster
+
+# What an engine remembers saves requests, so one is kept for as long as its settings hold.
+_engines: dict[int, tuple[BuildSettings, KubernetesBuildEngine]] = {}
+
+
+def engine_in(cluster: Cluster) -> KubernetesBuildEngine:
+    """Raises ClusterUnavailable if the registry's credentials cannot be read."""
+    wanted = _settings(cluster)
+    known = _engines.get(cluster.pk)
+    if known is None or known[0] != wanted:
+        known = _engines[cluster.pk] = wanted, KubernetesBuildEngine(connect(cluster), wanted)
+    return known[1]
+
+
+def _settings(cluster: Cluster) -> BuildSettings:
+    return BuildSettings(
+        registry=cluster.registry,
+        registry_is_insecure=cluster.registry_is_insecure,
+        builder=cluster.builder,
+        run_image=cluster.run_image,
+        git_image=cluster.git_image,
+        memory_bytes=settings.BUILD_MEMORY_BYTES,
+        running_limit=settings.BUILD_RUNNING_LIMIT,
+        pending_limit=settings.BUILD_PENDING_LIMIT,
+        log_bytes=min(settings.BUILD_LOG_BYTES, BuildSettings.log_bytes),
+        user_id=settings.CLUSTER_USER_ID,
+        group_id=settings.CLUSTER_GROUP_ID,
+        operator=settings.BUILD_ENVIRONMENT,
+        allowed_hosts=tuple(settings.GIT_HOSTS),
+        trusted_prefixes=tuple(settings.GIT_TRUSTED_PREFIXES),
+        home=home_in(cluster),
+    )

@@ -1,0 +1,125 @@
+"""REST: clusters, how they are, and what stands against their upgrade."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, status
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from portal.accounts.permissions import TOOLS
+from portal.clusters import operations
+from portal.clusters.models import Cluster
+from portal.clusters.operations import ClusterRefusedChange
+from portal.clusters.serializers import (
+    ClusterInputSerializer,
+    ClusterSerializer,
+    NewClusterSerializer,
+    ReportSerializer,
+)
+from portal.problems import refusal
+from portal.tools.api import person
+
+
+class IsAdmin(BasePermission):
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(getattr(request.user, "is_admin", False))
+
+
+class ReadOrAdmin(IsAdmin):
+    """Anyone may read; administrators change."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return request.method in SAFE_METHODS or super().has_permission(request, view)
+
+
+def attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    try:
+        return operation(*args, **kwargs)
+    except ClusterRefusedChange as refused:
+        raise refusal(str(refused), field=refused.field) from refused
+
+
+class ClusterList(generics.GenericAPIView):
+    required_role = "public"
+    scopes = TOOLS
+    permission_classes = [ReadOrAdmin]
+    serializer_class = ClusterSerializer
+    queryset = Cluster.objects.all()
+
+    @extend_schema(responses=ClusterSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(request=NewClusterSerializer, responses={201: ClusterSerializer})
+    def post(self, request: Request) -> Response:
+        new = NewClusterSerializer(data=request.data)
+        new.is_valid(raise_exception=True)
+        cluster = attempt(
+            operations.add_cluster, by=person(request), at=timezone.now(), **new.validated_data
+        )
+        place = {"Location": f"/api/v1/clusters/{cluster.name}/"}
+        body = ClusterSerializer(cluster).data
+        return Response(body, status=status.HTTP_201_CREATED, headers=place)
+
+
+class ClusterDetail(APIView):
+    required_role = "public"
+    scopes = TOOLS
+    permission_classes = [ReadOrAdmin]
+
+    @extend_schema(responses=ClusterSerializer)
+    def get(self, request: Request, name: str) -> Response:
+        return Response(ClusterSerializer(get_object_or_404(Cluster, name=name)).data)
+
+    @extend_schema(request=ClusterInputSerializer, responses=ClusterSerializer)
+    def patch(self, request: Request, name: str) -> Response:
+        cluster = get_object_or_404(Cluster, name=name)
+        change = ClusterInputSerializer(cluster, data=request.data, partial=True)
+        change.is_valid(raise_exception=True)
+        cluster = attempt(
+            operations.edit_cluster,
+            cluster,
+            by=person(request),
+            at=timezone.now(),
+            **change.validated_data,
+        )
+        return Response(ClusterSerializer(cluster).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, name: str) -> Response:
+        cluster = get_object_or_404(Cluster, name=name)
+        attempt(operations.remove_cluster, cluster, by=person(request), at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ClusterReport(APIView):
+    """What the portal may not do there, and which API versions the next version drops."""
+
+    required_role = "admin"
+    scopes = TOOLS
+    permission_classes = [IsAdmin]
+
+    @extend_schema(responses=ReportSerializer)
+    def get(self, request: Request, name: str) -> Response:
+        cluster = get_object_or_404(Cluster, name=name)
+        report = {
+            "missing_rights": cluster.missing_rights,
+            "target_version": cluster.target_version,
+            "findings": cluster.findings(),
+        }
+        return Response(ReportSerializer(report).data)
+
+
+urlpatterns = [
+    path("clusters/", ClusterList.as_view(), name="api_clusters"),
+    path("clusters/<slug:name>/", ClusterDetail.as_view(), name="api_cluster"),
+    path("clusters/<slug:name>/report/", ClusterReport.as_view(), name="api_cluster_report"),
+]

@@ -1,0 +1,74 @@
+"""What administrators may do with clusters; HTML and REST call these."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.utils.translation import gettext as _
+
+from portal.accounts.models import User
+from portal.clusters.models import Cluster
+from portal.tools.operations import record_event
+
+EDITABLE = (
+    "way", "kubeconfig", "context", "server", "token_file", "ca_file", "tools_url",
+    "ingress_class", "ingress_namespace", "tls_secret", "registry", "registry_is_insecure",
+    "push_credentials_file", "pull_credentials_file", "builder", "run_image", "git_image",
+    "open_blocks", "is_default", "target_version",
+)  # fmt: skip
+
+
+class ClusterRefusedChange(Exception):
+    """A sentence for the person who asked; `field` is the input that it is about, if any."""
+
+    def __init__(self, sentence: str, *, field: str = "") -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
+def add_cluster(*, name: str, by: User, at: datetime, **fields: Any) -> Cluster:  # noqa: ANN401
+    """A new cluster; it is looked at right away."""
+    cluster = Cluster(name=name, created_at=at, **fields)
+    return _save(cluster, by=by, at=at, action="cluster.added", before=None)
+
+
+def edit_cluster(cluster: Cluster, *, by: User, at: datetime, **fields: Any) -> Cluster:  # noqa: ANN401
+    before = {name: getattr(cluster, name) for name in fields}
+    for name, value in fields.items():
+        setattr(cluster, name, value)
+    return _save(cluster, by=by, at=at, action="cluster.edited", before=before)
+
+
+def _save(
+    cluster: Cluster, *, by: User, at: datetime, action: str, before: Mapping[str, Any] | None
+) -> Cluster:
+    cluster.next_check_at, cluster.inspected_at = at, None
+    with transaction.atomic():
+        if cluster.is_default:
+            Cluster.objects.exclude(pk=cluster.pk).update(is_default=False)
+        try:
+            cluster.full_clean()
+        except ValidationError as error:
+            field, sentences = next(iter(error.message_dict.items()))
+            raise ClusterRefusedChange(" ".join(sentences), field=field) from error
+        cluster.save()
+        after = {name: getattr(cluster, name) for name in before or EDITABLE}
+        record_event(
+            None, by=by, action=action, summary=cluster.name, before=before, after=after, at=at
+        )
+    return cluster
+
+
+def remove_cluster(cluster: Cluster, *, by: User, at: datetime) -> None:
+    """Forget a cluster that no tool lives on; nothing in it is touched."""
+    with transaction.atomic():
+        record_event(None, by=by, action="cluster.removed", summary=cluster.name, at=at)
+        try:
+            cluster.delete()
+        except ProtectedError as error:
+            raise ClusterRefusedChange(
+                _("Tools live on this cluster. Move them to another one first.")
+            ) from error

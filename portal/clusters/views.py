@@ -1,0 +1,97 @@
+"""Pages about clusters: how they are for everyone, how they are reached for administrators."""
+
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from portal.accounts.permissions import MemberRequest, requires
+from portal.cluster.base import Right
+from portal.cluster.rights import giving
+from portal.clusters import operations
+from portal.clusters.forms import ClusterForm, NewClusterForm
+from portal.clusters.models import Cluster
+from portal.clusters.operations import ClusterRefusedChange
+
+
+def _try(form: ClusterForm, operation: Callable[[], object]) -> bool:
+    """Do it; a refusal becomes an error of the form's field."""
+    try:
+        operation()
+    except ClusterRefusedChange as refused:
+        form.add_error(refused.field if refused.field in form.fields else None, str(refused))
+        return False
+    return True
+
+
+@requires("public")
+@require_GET
+def cluster_list(request: HttpRequest) -> HttpResponse:
+    return render(request, "clusters/cluster_list.html", {"clusters": Cluster.objects.all()})
+
+
+@requires("public")
+@require_GET
+def cluster_detail(request: HttpRequest, name: str) -> HttpResponse:
+    cluster = get_object_or_404(Cluster, name=name)
+    context: dict[str, Any] = {"cluster": cluster}
+    if getattr(request.user, "is_admin", False):
+        missing = [Right(**each) for each in cluster.missing_rights]
+        context |= {
+            "missing": missing,
+            "manifest": yaml.safe_dump(giving(missing), sort_keys=False) if missing else "",
+            "findings": cluster.findings(),
+        }
+    return render(request, "clusters/cluster_detail.html", context)
+
+
+@requires("admin")
+@require_http_methods(["GET", "POST"])
+def cluster_add(request: MemberRequest) -> HttpResponse:
+    form = NewClusterForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+
+        def add() -> None:
+            operations.add_cluster(by=request.user, at=timezone.now(), **form.cleaned_data)
+
+        if _try(form, add):
+            messages.success(request, _("The cluster is known now, and is looked at."))
+            return redirect("cluster", form.cleaned_data["name"])
+    return render(request, "clusters/cluster_form.html", {"form": form})
+
+
+@requires("admin")
+@require_http_methods(["GET", "POST"])
+def cluster_edit(request: MemberRequest, name: str) -> HttpResponse:
+    cluster = get_object_or_404(Cluster, name=name)
+    form = ClusterForm(request.POST or None, instance=cluster)
+    if request.method == "POST" and form.is_valid():
+
+        def edit() -> None:
+            operations.edit_cluster(
+                cluster, by=request.user, at=timezone.now(), **form.cleaned_data
+            )
+
+        if _try(form, edit):
+            messages.success(request, _("Saved. The cluster is looked at again."))
+            return redirect("cluster", name)
+    return render(request, "clusters/cluster_form.html", {"form": form, "cluster": cluster})
+
+
+@requires("admin")
+@require_POST
+def cluster_remove(request: MemberRequest, name: str) -> HttpResponse:
+    cluster = get_object_or_404(Cluster, name=name)
+    try:
+        operations.remove_cluster(cluster, by=request.user, at=timezone.now())
+    except ClusterRefusedChange as refused:
+        messages.error(request, str(refused))
+        return redirect("cluster", name)
+    messages.success(request, _("The cluster is forgotten. Nothing in it was touched."))
+    return redirect("clusters")

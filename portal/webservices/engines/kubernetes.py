@@ -1,0 +1,188 @@
+"""Webservices in a cluster: a Deployment per tool that rolls from one release to the next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from builds.lifecycle.cleaning import Cleaner
+from portal.cluster.base import Absent, Cluster, Manifest
+from portal.cluster.home import Home, running_place
+from portal.cluster.kinds import DEPLOYMENT, EVENT, POD, SECRET
+from portal.webservices.engines.base import Phase
+from portal.webservices.engines.manifests import (
+    APP_LABEL,
+    CONTAINER,
+    RELEASE_LABEL,
+    ServiceOrder,
+    service_manifests,
+)
+
+# Bytes of a replica's output that are read at most; the kubelet keeps about as much.
+OUTPUT = 10 * 1024**2
+_STUCK = {
+    "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError",
+    "CreateContainerError", "RunContainerError",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One replica, as the cluster shows it."""
+
+    name: str
+    release: int
+    phase: Phase
+    started_at: datetime | None = None
+    restarts: int = 0
+    exit_code: int | None = None
+    # Why it is not ready, in words; "" if it is, or nobody says.
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """How a Deployment stands."""
+
+    # The release whose pods it makes; 0 where there is no Deployment.
+    release: int = 0
+    # Every replica is of that release and ready, and no other is left.
+    is_done: bool = False
+    # The cluster gave up waiting for it.
+    is_overdue: bool = False
+    # What keeps pods from being made, such as a quota.
+    trouble: str = ""
+    pods: tuple[Pod, ...] = ()
+
+
+class KubernetesWebservices:
+    """Every verb may be repeated. Errors are those of portal.cluster.base."""
+
+    def __init__(self, cluster: Cluster, home: Home) -> None:
+        self._cluster = cluster
+        self._home = home
+
+    def roll(self, order: ServiceOrder) -> None:
+        """Have the release run in place of whatever runs."""
+        try:
+            self._apply(order)
+        except Absent:
+            for manifest in running_place(replace(self._home, tool=order.tool)):
+                self._cluster.apply(manifest)
+            self._apply(order)
+
+    def _apply(self, order: ServiceOrder) -> None:
+        for manifest in service_manifests(order):
+            self._cluster.apply(manifest)
+
+    def stop(self, order: ServiceOrder) -> None:
+        """No replicas; the address answers 503."""
+        there = self._cluster.get(DEPLOYMENT, order.tool, namespace=order.namespace)
+        if there and there["spec"].get("replicas"):
+            self._cluster.merge(
+                DEPLOYMENT, order.tool, {"spec": {"replicas": 0}}, namespace=order.namespace
+            )
+
+    def observe(self, order: ServiceOrder) -> Rollout:
+        there = self._cluster.get(DEPLOYMENT, order.tool, namespace=order.namespace)
+        pods = self._cluster.list(
+            POD, namespace=order.namespace, labels={APP_LABEL: order.tool}
+        ).items
+        events: Sequence[Manifest] = ()
+        if any(not _is_ready(pod) for pod in pods):
+            events = self._cluster.list(EVENT, namespace=order.namespace).items
+        seen = tuple(_pod(pod, events) for pod in pods if not _has_ended(pod))
+        if there is None:
+            return Rollout(pods=seen)
+        return replace(_rollout(there), pods=seen)
+
+    def forget_others(self, order: ServiceOrder, *, kept: set[int]) -> None:
+        """Delete the variables of releases that run no longer."""
+        labels = {APP_LABEL: order.tool}
+        for each in self._cluster.list(SECRET, namespace=order.namespace, labels=labels).items:
+            if int(each["metadata"]["labels"].get(RELEASE_LABEL, 0)) not in kept:
+                self._cluster.delete(SECRET, each["metadata"]["name"], namespace=order.namespace)
+
+    def logs(self, order: ServiceOrder, pod: str, *, is_previous: bool = False) -> bytes:
+        """What a replica printed, without control codes and secrets."""
+        raw = self._cluster.logs(
+            pod, CONTAINER, namespace=order.namespace, limit=OUTPUT, is_previous=is_previous
+        )
+        cleaner = Cleaner(order.secrets)
+        return cleaner.feed(raw) + cleaner.close()
+
+
+def _condition(manifest: Manifest, kind: str) -> dict[str, Any]:
+    conditions = (manifest.get("status") or {}).get("conditions") or []
+    return next((each for each in conditions if each.get("type") == kind), {})
+
+
+def _is_ready(pod: Manifest) -> bool:
+    return _condition(pod, "Ready").get("status") == "True"
+
+
+def _has_ended(pod: Manifest) -> bool:
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def _rollout(there: Manifest) -> Rollout:
+    metadata, status, wanted = there["metadata"], there.get("status") or {}, there["spec"]
+    labels = wanted["template"]["metadata"]["labels"]
+    replicas = wanted.get("replicas", 1)
+    is_current = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
+    counts = [status.get(f"{name}eplicas", 0) for name in ("r", "updatedR", "availableR")]
+    progress, failure = _condition(there, "Progressing"), _condition(there, "ReplicaFailure")
+    return Rollout(
+        release=int(labels.get(RELEASE_LABEL, 0)),
+        is_done=is_current and counts == [replicas] * 3,
+        is_overdue=is_current and progress.get("reason") == "ProgressDeadlineExceeded",
+        trouble=str(failure.get("message", "")) if failure.get("status") == "True" else "",
+    )
+
+
+def _pod(pod: Manifest, events: Sequence[Manifest]) -> Pod:
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    container: Manifest = next(iter(status.get("containerStatuses") or []), {})
+    ended = (container.get("lastState") or {}).get("terminated") or {}
+    running = (container.get("state") or {}).get("running") or {}
+    restarts = container.get("restartCount", 0)
+    started = running.get("startedAt")
+    return Pod(
+        name=metadata["name"],
+        release=int((metadata.get("labels") or {}).get(RELEASE_LABEL, 0)),
+        phase=_phase(pod, restarts),
+        started_at=datetime.fromisoformat(started.replace("Z", "+00:00")) if started else None,
+        restarts=restarts,
+        exit_code=ended.get("exitCode"),
+        why="" if _is_ready(pod) else _why(pod, container, events),
+    )
+
+
+def _phase(pod: Manifest, restarts: int) -> Phase:
+    if pod["metadata"].get("deletionTimestamp"):
+        return Phase.STOPPING
+    if _is_ready(pod):
+        return Phase.HEALTHY
+    return Phase.UNHEALTHY if restarts else Phase.STARTING
+
+
+def _why(pod: Manifest, container: Manifest, events: Sequence[Manifest]) -> str:
+    """What keeps a pod from being ready: no place, no image, an end, or a probe's answer."""
+    placed = _condition(pod, "PodScheduled")
+    if placed.get("status") == "False":
+        return f"There is no room for it in the cluster: {placed.get('message', '')}"
+    waiting = (container.get("state") or {}).get("waiting") or {}
+    if waiting.get("reason") in _STUCK:
+        return f"{waiting['reason']}: {waiting.get('message', '')}"
+    ended = (container.get("lastState") or {}).get("terminated") or {}
+    if ended.get("reason") == "OOMKilled":
+        return "It needed more memory than it may use, and was ended."
+    if waiting.get("reason") == "CrashLoopBackOff":
+        return f"Its process ended with exit code {ended.get('exitCode')}."
+    answers = [
+        str(each.get("message", ""))
+        for each in events
+        if each.get("reason") == "Unhealthy"
+        and (each.get("involvedObject") or {}).get("name") == pod["metadata"]["name"]
+    ]
+    return answers[-1] if answers else ""

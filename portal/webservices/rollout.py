@@ -1,0 +1,246 @@
+"""One step towards what the row of a webservice in a cluster asks for.
+
+The cluster does the rolling: new replicas beside the old ones, which go when the new ones are
+ready. What is left to decide here is which release the Deployment is to be of. A release that
+does not get ready is given up, and the Deployment is put back to the one before.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.cluster.base import ClusterRefused, ForeignObject
+from portal.clusters.connections import connect, home_in
+from portal.clusters.models import Cluster
+from portal.tools.models import Tool
+from portal.tools.operations import variables_for
+from portal.webservices.engines.base import Phase
+from portal.webservices.engines.kubernetes import KubernetesWebservices, Pod, Rollout
+from portal.webservices.engines.manifests import ServiceOrder
+from portal.webservices.models import Release, Replica, Webservice
+from portal.webservices.reconcile import CRASHES_AT_MOST, LOG_TAIL, only_scales
+from portal.webservices.states import Reason, ReleaseStatus, Status
+
+# A change in the cluster wakes the row by itself; these looks are the net below.
+CHANGING = timedelta(seconds=1)
+STEADY = timedelta(minutes=1)
+
+
+def engine_in(cluster: Cluster) -> KubernetesWebservices:
+    return KubernetesWebservices(connect(cluster), home_in(cluster))
+
+
+def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> timedelta | None:
+    """Take one step; the time until the next is due, or None when it is stopped and clean.
+
+    Raises ClusterError when the cluster cannot be asked; looking again later is right then.
+    """
+    engine = engine_in(cluster)
+    is_wanted = webservice.is_wanted and webservice.tool.status == Tool.Status.ACTIVE
+    starting, live = webservice.starting, webservice.live
+    release = starting or live or webservice.releases.select_related("image").first()
+    if release is None:
+        return None
+    order = order_of(webservice, release, cluster)
+    if not is_wanted:
+        return _stop(webservice, order, engine=engine, now=now)
+    if not (starting or live):
+        engine.stop(order)
+    else:
+        try:
+            engine.roll(order)
+        except (ClusterRefused, ForeignObject) as refused:
+            if not starting:
+                raise
+            _give_up(starting, Reason.REFUSED, str(refused), log="", now=now)
+            return timedelta(0)
+    seen = engine.observe(order)
+    _note_pods(webservice, release, seen.pods)
+    if starting:
+        _judge(starting, live, order, seen, engine=engine, now=now)
+    _move(webservice, seen, now=now)
+    return CHANGING if webservice.starting or not seen.is_done else STEADY
+
+
+def order_of(webservice: Webservice, release: Release, cluster: Cluster) -> ServiceOrder:
+    tool = webservice.tool
+    variables = variables_for(tool, phase="run")
+    return ServiceOrder(
+        tool=tool.name,
+        release=_number_of_pods(release),
+        image=release.image.reference,
+        process_type=release.process_type,
+        replicas=release.replicas,
+        host=cluster.host_of(tool.name),
+        environment={each.name: each.value for each in variables},
+        secrets=tuple(each.value for each in variables if each.is_secret),
+        health_check_path=release.health_check_path,
+        memory_bytes=release.memory_bytes,
+        cpu_millis=release.cpu_millis,
+        user_id=settings.CLUSTER_USER_ID,
+        group_id=settings.CLUSTER_GROUP_ID,
+        start_limit=settings.WEBSERVICE_START_LIMIT,
+        ingress_class=cluster.ingress_class,
+        tls_secret=cluster.tls_secret.replace("{tool}", tool.name),
+        has_tls=cluster.tools_url.startswith("https"),
+    )
+
+
+def output_of(replica: Replica, *, cluster: Cluster, since: int, limit: int) -> tuple[bytes, int]:
+    """What the pod printed, from byte `since` on; a negative one counts from the end."""
+    order = order_of(replica.release.webservice, replica.release, cluster)
+    data = engine_in(cluster).logs(order, replica.name)
+    start = max(0, len(data) + since) if since < 0 else min(since, len(data))
+    return data[start : start + limit], start
+
+
+def _number_of_pods(release: Release) -> int:
+    """Releases that only scale leave the pods of the one before as they are."""
+    served = release.webservice.releases.exclude(status=ReleaseStatus.FAILED)
+    for earlier in served.filter(number__lt=release.number).order_by("-number"):
+        if not only_scales(earlier, release):
+            break
+        release = earlier
+    return release.number
+
+
+def _stop(
+    webservice: Webservice, order: ServiceOrder, *, engine: KubernetesWebservices, now: datetime
+) -> timedelta | None:
+    for release in filter(None, (webservice.starting, webservice.live)):
+        release.move_to(ReleaseStatus.RETIRED, at=now, reason_code=Reason.STOPPED, ended_at=now)
+    engine.stop(order)
+    seen = engine.observe(order)
+    newest = webservice.releases.first()
+    if newest:
+        _note_pods(webservice, newest, seen.pods)
+    status = Status.STOPPING if seen.pods else Status.STOPPED
+    if status != webservice.status:
+        webservice.move_to(status, at=now)
+    return CHANGING if seen.pods else None
+
+
+def _judge(
+    starting: Release,
+    live: Release | None,
+    order: ServiceOrder,
+    seen: Rollout,
+    *,
+    engine: KubernetesWebservices,
+    now: datetime,
+) -> None:
+    """Make the new release live when all its replicas are ready; give it up when it will not be."""
+    if seen.is_done and seen.release == order.release:
+        with transaction.atomic():
+            if live:
+                live.move_to(
+                    ReleaseStatus.RETIRED, at=now, reason_code=Reason.REPLACED, ended_at=now
+                )
+            starting.move_to(ReleaseStatus.LIVE, at=now, live_at=now)
+        engine.forget_others(order, kept={order.release})
+        return
+    own = [pod for pod in seen.pods if pod.release == order.release]
+    crashed = next((pod for pod in own if pod.restarts >= CRASHES_AT_MOST), None)
+    limit = timedelta(seconds=settings.WEBSERVICE_START_LIMIT)
+    is_late = seen.is_overdue or now - starting.created_at > limit * max(1, starting.replicas)
+    if not crashed and not is_late:
+        return
+    worst = crashed or next((pod for pod in own if pod.phase != Phase.HEALTHY), None)
+    code = Reason.CRASHED if crashed else Reason.NEVER_HEALTHY
+    log = _tail(order, worst, engine=engine) if worst else ""
+    _give_up(starting, code, _why(worst, crashed, seen, live), log=log, now=now)
+
+
+def _give_up(starting: Release, code: Reason, why: str, *, log: str, now: datetime) -> None:
+    starting.move_to(
+        ReleaseStatus.FAILED, at=now, reason_code=code, reason=why, ended_at=now, log_tail=log
+    )
+
+
+def _tail(order: ServiceOrder, pod: Pod, *, engine: KubernetesWebservices) -> str:
+    """The end of what the pod's last process printed, also if it ended."""
+    data = engine.logs(order, pod.name, is_previous=pod.restarts > 0)
+    data = data or engine.logs(order, pod.name)
+    return data[-LOG_TAIL:].decode("utf-8", "replace")
+
+
+def _why(worst: Pod | None, crashed: Pod | None, seen: Rollout, live: Release | None) -> str:
+    if crashed:
+        parts = [
+            _("The process ended %(times)d times, the last time with exit code %(code)s.")
+            % {"times": crashed.restarts, "code": crashed.exit_code}
+        ]
+    else:
+        parts = [_("It did not get healthy in the time that it had.")]
+    said = (worst.why if worst else "") or seen.trouble
+    if said:
+        parts.append(_("The cluster says: %(said)s.") % {"said": said.strip().rstrip(".")})
+    if live:
+        parts.append(_("Release %(number)d goes on serving.") % {"number": live.number})
+    return " ".join(parts)
+
+
+def _note_pods(webservice: Webservice, release: Release, pods: Sequence[Pod]) -> None:
+    """Keep a row for each pod, for the pages to show."""
+    numbers = {
+        each.number: each
+        for each in webservice.releases.filter(number__in={pod.release for pod in pods})
+    }
+    known = Replica.objects.filter(release__webservice=webservice)
+    with transaction.atomic():
+        known.exclude(name__in=[pod.name for pod in pods]).delete()
+        rows = {row.name: row for row in known}
+        for pod in pods:
+            own = release if pod.release == release.number else numbers.get(pod.release, release)
+            _note_pod(rows.get(pod.name), own, pod)
+
+
+def _note_pod(row: Replica | None, release: Release, pod: Pod) -> None:
+    row = row or Replica(name=pod.name, release=release, index=_free_index(release))
+    changes = {
+        "phase": str(pod.phase),
+        "started_at": pod.started_at,
+        "restarts": pod.restarts,
+        "exit_code": pod.exit_code,
+        "probe_answer": pod.why,
+        "probe_ok": pod.phase is Phase.HEALTHY,
+    }
+    if row.pk and all(getattr(row, name) == value for name, value in changes.items()):
+        return
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.save()
+
+
+def _free_index(release: Release) -> int:
+    taken = set(release.processes.values_list("index", flat=True))
+    return next(index for index in range(len(taken) + 1) if index not in taken)
+
+
+def _move(webservice: Webservice, seen: Rollout, *, now: datetime) -> None:
+    status, code, reason = _status(webservice, seen)
+    if status != webservice.status:
+        webservice.move_to(status, at=now, reason_code=code, reason=reason)
+
+
+def _status(webservice: Webservice, seen: Rollout) -> tuple[Status, str, str]:
+    live = webservice.live
+    if live:
+        ill = [pod for pod in seen.pods if pod.phase not in (Phase.HEALTHY, Phase.STOPPING)]
+        healthy = [pod for pod in seen.pods if pod.phase is Phase.HEALTHY]
+        if webservice.starting or len(healthy) >= live.replicas:
+            return Status.RUNNING, "", ""
+        said = next((pod.why for pod in ill if pod.why), seen.trouble)
+        reason = _("%(ill)d of %(all)d replicas are not healthy. %(answer)s") % {
+            "ill": live.replicas - len(healthy),
+            "all": live.replicas,
+            "answer": said,
+        }
+        return Status.DEGRADED, Reason.UNHEALTHY, reason
+    failed = None if webservice.starting else webservice.failed
+    if failed:
+        return Status.FAILED, failed.reason_code, failed.reason
+    return Status.STARTING, "", ""

@@ -1,0 +1,321 @@
+"""Webservices in a cluster, with the test in the place of its controllers."""
+
+import base64
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from builds.models import Build, Image
+from builds.states import Status as BuildStatus
+from portal.cluster.base import ClusterRefused, ClusterUnavailable
+from portal.cluster.kinds import DEPLOYMENT, INGRESS, NAMESPACE, POD, SECRET, SERVICE
+from portal.clusters.connections import connect
+from portal.clusters.operations import add_cluster
+from portal.tools.models import Tool
+from portal.tools.operations import set_variable
+from portal.webservices import operations, rollout
+from portal.webservices.models import Replica, Webservice
+from portal.webservices.states import Reason, ReleaseStatus, Status
+from tests.clusters.test_clusters import FIELDS
+from tests.conftest import NOW
+
+
+@pytest.fixture
+def tools(ada, hat):
+    # A name of its own: a made-up cluster lives as long as the process.
+    name = f"tools-{uuid.uuid4().hex[:8]}"
+    cluster = add_cluster(name=name, by=ada, at=NOW, way="memory", **FIELDS)
+    Tool.objects.filter(pk=hat.pk).update(cluster=cluster)
+    hat.refresh_from_db()
+    return cluster
+
+
+@pytest.fixture
+def memory(tools):
+    return connect(tools)
+
+
+def image(hat, number):
+    build = Build.objects.create(
+        tool=hat,
+        number=number,
+        source_url="https://git.example.org/hat.git",
+        status=BuildStatus.SUCCEEDED,
+        created_at=NOW,
+    )
+    digest = f"sha256:{number:064}"
+    return Image.objects.create(
+        tool=hat,
+        build=build,
+        digest=digest,
+        reference=f"registry.example.org/tool-hat/hat@{digest}",
+        size=1,
+        processes={"web": ["serve"]},
+        default_process="web",
+        created_at=NOW,
+    )
+
+
+def look(hat, tools, *, after=0):
+    webservice = Webservice.objects.select_related("tool").get(tool=hat)
+    pause = rollout.reconcile(webservice, cluster=tools, now=NOW + timedelta(seconds=after))
+    webservice.refresh_from_db()
+    return webservice, pause
+
+
+def deployment(memory):
+    return memory.get(DEPLOYMENT, "hat", namespace="tool-hat")
+
+
+def release_of(memory):
+    labels = deployment(memory)["spec"]["template"]["metadata"]["labels"]
+    return labels["portal.example.org/release"]
+
+
+def settle(memory, **status):
+    """The controllers say that all replicas are there, or something else."""
+    there = deployment(memory)
+    wanted = there["spec"]["replicas"]
+    given = {
+        "observedGeneration": there["metadata"]["generation"],
+        "replicas": wanted,
+        "updatedReplicas": wanted,
+        "availableReplicas": wanted,
+    }
+    memory.set_status(DEPLOYMENT, "hat", given | status, namespace="tool-hat")
+
+
+def put_pod(memory, name, release, *, is_ready=True, **status):
+    labels = {"app.kubernetes.io/name": "hat", "portal.example.org/release": str(release)}
+    ready = {"type": "Ready", "status": str(is_ready)}
+    memory.put(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"namespace": "tool-hat", "name": name, "labels": labels},
+            "status": {"phase": "Running", "conditions": [ready], **status},
+        }
+    )
+
+
+def crashing(restarts=3, code=1):
+    return {
+        "containerStatuses": [
+            {
+                "restartCount": restarts,
+                "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                "lastState": {"terminated": {"exitCode": code, "reason": "Error"}},
+            }
+        ]
+    }
+
+
+@pytest.fixture
+def live(hat, alice, tools, memory):
+    """Release 1 runs."""
+    operations.deploy(image(hat, 1), by=alice, at=NOW)
+    look(hat, tools)
+    put_pod(memory, "hat-a", 1)
+    settle(memory)
+    webservice, _pause = look(hat, tools)
+    assert webservice.status == Status.RUNNING
+    return webservice.live
+
+
+def test_a_first_release_makes_its_home_and_runs(live, memory):
+    assert memory.get(NAMESPACE, "tool-hat")
+    assert memory.get(SERVICE, "hat", namespace="tool-hat")
+    rules = memory.get(INGRESS, "hat", namespace="tool-hat")["spec"]["rules"]
+    assert rules[0]["host"] == "hat.tools.example.org"
+    assert live.number == 1
+    assert Replica.objects.get().name == "hat-a"
+
+
+def test_what_runs_is_named_by_digest_and_may_do_nothing(live, memory):
+    pod = deployment(memory)["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    assert container["image"].endswith(f"@sha256:{1:064}")
+    assert container["command"] == ["/cnb/process/web"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    strategy = deployment(memory)["spec"]["strategy"]["rollingUpdate"]
+    assert strategy["maxUnavailable"] == 0
+
+
+def test_variables_come_from_a_secret_of_the_release(hat, alice, tools, memory, live):
+    set_variable(hat, name="TOKEN", value="hunter2", by=alice, at=NOW)
+    operations.restart(Webservice.objects.get(), by=alice, at=NOW)
+    look(hat, tools)
+    secret = memory.get(SECRET, "hat-r2", namespace="tool-hat")
+    assert base64.b64decode(secret["data"]["TOKEN"]) == b"hunter2"
+    assert memory.get(SECRET, "hat-r1", namespace="tool-hat")
+    assert "hunter2" not in str(deployment(memory))
+    settle(memory)
+    look(hat, tools)
+    assert memory.get(SECRET, "hat-r1", namespace="tool-hat") is None
+
+
+def test_a_new_release_takes_over_when_it_is_ready(hat, alice, tools, memory, live):
+    operations.deploy(image(hat, 2), by=alice, at=NOW)
+    webservice, _pause = look(hat, tools)
+    assert release_of(memory) == "2"
+    assert (webservice.live.number, webservice.status) == (1, Status.RUNNING)
+    settle(memory)
+    webservice, _pause = look(hat, tools)
+    assert webservice.live.number == 2
+    live.refresh_from_db()
+    assert (live.status, live.reason_code) == (ReleaseStatus.RETIRED, Reason.REPLACED)
+
+
+def test_a_release_is_not_live_before_the_controller_saw_it(hat, alice, tools, memory, live):
+    operations.deploy(image(hat, 2), by=alice, at=NOW)
+    webservice, _pause = look(hat, tools)
+    assert webservice.starting.number == 2
+    settle(memory, observedGeneration=1)
+    webservice, _pause = look(hat, tools)
+    assert webservice.starting.number == 2
+
+
+def test_a_release_that_crashes_is_given_up_and_the_old_one_put_back(
+    hat, alice, tools, memory, live
+):
+    operations.deploy(image(hat, 2), by=alice, at=NOW)
+    look(hat, tools)
+    put_pod(memory, "hat-b", 2, is_ready=False, **crashing())
+    memory.printed["tool-hat", "hat-b", "web"] = b"Traceback: no such module\n"
+    webservice, _pause = look(hat, tools)
+    failed = webservice.failed
+    assert (failed.number, failed.reason_code) == (2, Reason.CRASHED)
+    assert "no such module" in failed.log_tail
+    assert "Release 1 goes on serving" in failed.reason
+    look(hat, tools)
+    assert release_of(memory) == "1"
+
+
+def test_a_release_that_never_gets_ready_says_what_the_probe_answered(
+    hat, alice, tools, memory, live
+):
+    operations.deploy(image(hat, 2), by=alice, at=NOW)
+    look(hat, tools)
+    put_pod(memory, "hat-b", 2, is_ready=False)
+    answer = "Readiness probe failed: HTTP probe failed with statuscode: 500"
+    memory.put(
+        {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"namespace": "tool-hat", "name": "hat-b.1"},
+            "reason": "Unhealthy",
+            "message": answer,
+            "involvedObject": {"name": "hat-b"},
+        }
+    )
+    overdue = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    settle(memory, availableReplicas=0, conditions=[overdue])
+    webservice, _pause = look(hat, tools)
+    assert webservice.failed.reason_code == Reason.NEVER_HEALTHY
+    assert answer in webservice.failed.reason
+    assert webservice.live.number == 1
+
+
+def test_a_pod_without_a_place_says_why(hat, alice, tools, memory, live):
+    operations.deploy(image(hat, 2), by=alice, at=NOW)
+    look(hat, tools)
+    placed = {"type": "PodScheduled", "status": "False", "message": "3 Insufficient memory."}
+    put_pod(memory, "hat-b", 2, is_ready=False, conditions=[placed])
+    webservice, _pause = look(hat, tools, after=600)
+    assert "3 Insufficient memory" in webservice.failed.reason
+
+
+def test_a_first_release_that_fails_is_taken_away(hat, alice, tools, memory):
+    operations.deploy(image(hat, 1), by=alice, at=NOW)
+    look(hat, tools)
+    put_pod(memory, "hat-a", 1, is_ready=False, **crashing(code=7))
+    webservice, _pause = look(hat, tools)
+    assert webservice.status == Status.FAILED
+    assert "exit code 7" in webservice.reason
+    look(hat, tools)
+    assert deployment(memory)["spec"]["replicas"] == 0
+
+
+def test_scaling_leaves_the_pods_as_they_are(hat, alice, tools, memory, live):
+    operations.configure(hat, by=alice, at=NOW, replicas=2)
+    look(hat, tools)
+    assert deployment(memory)["spec"]["replicas"] == 2
+    assert release_of(memory) == "1"
+
+
+def test_a_rollback_is_a_release_of_the_old_image(hat, alice, tools, memory, live):
+    operations.deploy(image(hat, 2), by=alice, at=NOW)
+    look(hat, tools)
+    settle(memory)
+    look(hat, tools)
+    operations.deploy(live.image, by=alice, at=NOW)
+    look(hat, tools)
+    container = deployment(memory)["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"].endswith(f"@sha256:{1:064}")
+    assert release_of(memory) == "3"
+
+
+def test_stopping_leaves_no_replica(hat, alice, tools, memory, live):
+    operations.stop(Webservice.objects.get(), by=alice, at=NOW)
+    webservice, pause = look(hat, tools)
+    assert (webservice.status, pause is None) == (Status.STOPPING, False)
+    assert deployment(memory)["spec"]["replicas"] == 0
+    memory.delete(POD, "hat-a", namespace="tool-hat")
+    webservice, pause = look(hat, tools)
+    assert (webservice.status, pause) == (Status.STOPPED, None)
+    assert not Replica.objects.exists()
+
+
+def test_a_disabled_tool_is_scaled_to_zero(hat, tools, memory, live):
+    Tool.objects.update(status=Tool.Status.DISABLED)
+    look(hat, tools)
+    assert deployment(memory)["spec"]["replicas"] == 0
+
+
+def test_pods_that_fail_later_are_told(hat, tools, memory, live):
+    put_pod(memory, "hat-a", 1, is_ready=False, **crashing(restarts=5, code=137))
+    webservice, _pause = look(hat, tools)
+    assert (webservice.status, webservice.reason_code) == (Status.DEGRADED, Reason.UNHEALTHY)
+    assert "exit code 137" in webservice.reason
+
+
+def test_what_was_edited_by_hand_is_put_back(hat, tools, memory, live):
+    memory.merge(DEPLOYMENT, "hat", {"spec": {"replicas": 9}}, namespace="tool-hat")
+    look(hat, tools)
+    assert deployment(memory)["spec"]["replicas"] == 1
+
+
+def test_a_namespace_removed_by_hand_comes_back(hat, tools, memory, live):
+    memory.delete(NAMESPACE, "tool-hat")
+    look(hat, tools)
+    assert deployment(memory)["spec"]["replicas"] == 1
+
+
+def test_a_cluster_that_is_away_changes_nothing(hat, tools, memory, live):
+    memory.fault = ClusterUnavailable("away")
+    with pytest.raises(ClusterUnavailable):
+        look(hat, tools)
+    assert Webservice.objects.get().status == Status.RUNNING
+    memory.fault = None
+    webservice, _pause = look(hat, tools)
+    assert webservice.status == Status.RUNNING
+
+
+def test_a_release_that_the_cluster_refuses_fails_with_its_words(hat, alice, tools, memory, live):
+    operations.deploy(image(hat, 2), by=alice, at=NOW)
+    memory.fault = ClusterRefused("admission webhook denied the request: no")
+    webservice, _pause = look(hat, tools)
+    memory.fault = None
+    assert webservice.failed.reason_code == Reason.REFUSED
+    assert "denied the request" in webservice.failed.reason
+
+
+def test_its_page_shows_its_address_and_its_pods(client_of, alice, hat, tools, memory, live):
+    memory.printed["tool-hat", "hat-a", "web"] = b"ready to serve\n"
+    page = client_of(alice).get("/tools/hat/webservice/").content.decode()
+    assert "https://hat.tools.example.org/" in page
+    log = client_of(alice).get("/tools/hat/webservice/log/").content.decode()
+    assert "ready to serve" in log

@@ -3,29 +3,38 @@
 import argparse
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 import tests.environment  # noqa: F401 - the portal's settings say what builds get
-from tests.cluster import components, debian, leftovers
+from tests.cluster import components, debian, images, leftovers
 from tests.cluster.cluster import start_cluster
 from tests.cluster.lab import start_lab
 from tests.cluster.processes import LabError
 
 
 def build() -> None:
-    debian.install(debian.SERVER)
-    print(f"etcd {debian.version('etcd-server')} (Debian)", flush=True)
+    """Says each part's version, and how long it took to get."""
+    debian.install(debian.SERVER | debian.NODE)
+    for package in (debian.SERVER | debian.NODE).values():
+        print(f"{package} {debian.version(package)}: from Debian", flush=True)
     for component in components.ALL:
-        seconds = component.build()
-        how = f"compiled in {seconds:.0f} s" if seconds else "already compiled"
-        print(f"{component.name} {component.version}: {how}", flush=True)
+        _say(f"{component.name} {component.version}", component.build())
+    started = time.monotonic()
+    images.base_layer()
+    _say(f"image of Debian {images.SUITE}", time.monotonic() - started)
+
+
+def _say(what: str, seconds: float) -> None:
+    print(f"{what}: {f'made in {seconds:.0f} s' if seconds > 1 else 'was there'}", flush=True)
 
 
 def up() -> None:
     """Until Ctrl-C or SIGTERM."""
     with start_lab() as lab:
         print(f"export KUBECONFIG={lab.kubeconfig}")
-        print(f"registry: {lab.registry}", flush=True)
+        print(f"# builder {lab.builder_image}, run image {lab.run_image}")
+        print(f"# ingress http://{lab.ingress_address}", flush=True)
         signal.pause()
 
 

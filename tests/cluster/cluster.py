@@ -70,7 +70,7 @@ def start_cluster() -> Iterator[Cluster]:
     processes = Processes(folder)
     try:
         if given := os.environ.get("KUBECONFIG"):
-            yield Cluster(folder, Path(given), kubeconfig.server_of(Path(given)))
+            yield Cluster(folder, Path(given), kubeconfig.server_of(Path(given), folder))
         else:
             debian.install(debian.SERVER)
             plane = start_control_plane(processes)

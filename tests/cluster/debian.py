@@ -51,7 +51,10 @@ def etcd() -> str:
 
 
 def version(package: str) -> str:
-    return run("dpkg-query", "-W", "-f", "${Version}", package)
+    try:
+        return run("dpkg-query", "-W", "-f", "${Version}", package)
+    except (LabError, FileNotFoundError):
+        return "of another origin"
 
 
 def _has(program: str) -> bool:

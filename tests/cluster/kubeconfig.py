@@ -1,5 +1,6 @@
 """Files that tell a client of Kubernetes where the server is and who it is itself."""
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +24,17 @@ def by_token(path: Path, server: Server, token: str) -> Path:
     return _write(path, server, {"token": token})
 
 
-def server_of(path: Path) -> Server:
-    """Of the current context, whose authority must be a file."""
+def server_of(path: Path, folder: Path) -> Server:
+    """Of the current context; an authority that is written inside goes to a file in `folder`."""
     config = yaml.safe_load(path.read_text())
     contexts = {entry["name"]: entry["context"] for entry in config["contexts"]}
     clusters = {entry["name"]: entry["cluster"] for entry in config["clusters"]}
     cluster = clusters[contexts[config["current-context"]]["cluster"]]
-    return Server(cluster["server"], Path(cluster["certificate-authority"]))
+    if "certificate-authority" in cluster:
+        return Server(cluster["server"], path.parent / cluster["certificate-authority"])
+    authority = folder / "authority.crt"
+    authority.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    return Server(cluster["server"], authority)
 
 
 def _write(path: Path, server: Server, user: dict) -> Path:

@@ -11,7 +11,7 @@ from tests.cluster.apiserver import start_control_plane
 from tests.cluster.buildpack_images import BUILDER, PAUSE, RUN, make_images
 from tests.cluster.cluster import Cluster, new_folder
 from tests.cluster.machine import Machine, start_machine
-from tests.cluster.processes import Processes, wait_until
+from tests.cluster.processes import LabError, Processes, wait_until
 
 
 @dataclass
@@ -37,9 +37,13 @@ class Lab(Cluster):
     def image(self, name: str) -> str:
         return f"{self.registry}/{name}:latest"
 
+    @property
+    def ingress_address(self) -> str:
+        return self.machine.address
+
     def visit(self, host: str, path: str = "/") -> httpx.Response:
         """What the ingress controller answers to a browser that asks for this host."""
-        url = f"http://{self.machine.address}{path}"
+        url = f"http://{self.ingress_address}{path}"
         return httpx.get(url, headers={"Host": host}, trust_env=False, timeout=10)
 
     def wait_for_phase(self, pod: str, *phases: str, namespace: str, seconds: float = 120) -> None:
@@ -66,6 +70,9 @@ def start_lab() -> Iterator[Lab]:
     processes = Processes(folder)
     try:
         yield _start(processes, names)
+    except LabError as error:
+        error.add_note(processes.last_words())
+        raise
     finally:
         processes.kill("machine")
         processes.stop_all()

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -12,6 +13,8 @@ from tests.cluster.processes import MARK
 
 PREFIX = "portal-lab-"
 CGROUPS = Path("/sys/fs/cgroup")
+# The file in a lab's folder that names its network interface.
+CABLE = "cable"
 
 
 def own(folder: Path) -> None:
@@ -30,9 +33,16 @@ def clean() -> list[Path]:
 def remove(folder: Path) -> None:
     """All that a lab has outside of its machine; the rest went with the machine."""
     end_processes(folder)
+    _disconnect(folder)
     for group in CGROUPS.glob(f"*/{folder.name}"):
         _remove_cgroup(group)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _disconnect(folder: Path) -> None:
+    """A connection that was never closed can keep the machine's network alive for minutes."""
+    if (note := folder / CABLE).exists():
+        subprocess.run(["ip", "link", "delete", note.read_text()], capture_output=True, check=False)
 
 
 def _remove_cgroup(group: Path) -> None:

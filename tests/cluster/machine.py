@@ -8,9 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cluster import leftovers
 from tests.cluster.processes import LabError, Processes, run, wait_until
 
-CABLE = "portal-lab"
 MACHINES_AT_MOST = 64
 VOLATILE = "volatile"
 # Reaps what loses its parent, as the first process of a machine must. What containers leave is in
@@ -50,7 +50,7 @@ def start_machine(processes: Processes) -> Machine:
     argv += ["bash", "-c", INIT, str(folder)]
     processes.start("machine", argv, ready=(folder / "is-up").exists)
     pid = _first_child(processes.pid_of("machine"))
-    machine = _connect(pid)
+    machine = _connect(pid, note=folder / leftovers.CABLE)
     _forward(machine)
     _reach_outside(processes, machine)
     return machine
@@ -60,20 +60,21 @@ def _first_child(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
-def _connect(pid: int) -> Machine:
+def _connect(pid: int, *, note: Path) -> Machine:
     """Lays the first cable that is free; the kernel sees to it that nobody else has it."""
     for number in range(MACHINES_AT_MOST):
-        name = f"{CABLE}{number}"
+        name = f"portal-lab{number}"
         made = subprocess.run(
             ["ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(pid)],
             capture_output=True,
             check=False,
         )
         if made.returncode == 0:
+            note.write_text(name)
             machine = Machine(pid, f"10.213.{number}.1", f"10.213.{number}.2", _pods(number))
             _configure(machine, name)
             return machine
-    raise LabError(f"All of {CABLE}0 to {CABLE}{MACHINES_AT_MOST - 1} are taken, or root is needed")
+    raise LabError(f"No network interface for a node: is this root? {made.stderr.decode()}")
 
 
 def _pods(number: int) -> str:

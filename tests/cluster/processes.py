@@ -84,6 +84,11 @@ class Processes:
     def tail(self, name: str, size: int = 3000) -> str:
         return (self.logs / f"{name}.log").read_text(errors="replace")[-size:]
 
+    def last_words(self) -> str:
+        """The end of each log, for whoever must find out why a lab did not start."""
+        names = sorted(path.stem for path in self.logs.glob("*.log"))
+        return "\n".join(f"--- {name}\n{self.tail(name, 1000)}" for name in names)
+
     def stop(self, name: str, *, seconds: float = 10) -> None:
         process = self._started.pop(name, None)
         if process is None:

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.cluster
 
 def test_what_a_killed_run_left_is_removed(cluster):
     argv = [sys.executable, "-m", "tests.cluster", "up-server"]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as other:
+    environment = {name: text for name, text in os.environ.items() if name != "KUBECONFIG"}
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as other:
         line = other.stdout.readline()
         other.send_signal(signal.SIGKILL)
     folder = Path(line.partition("=")[2]).parents[1]

@@ -247,6 +247,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-webservices": {"task": "portal.webservices.tasks.sweep", "schedule": 2.0},
     "check-clusters": {"task": "portal.clusters.tasks.check_clusters", "schedule": 5.0},
     "sample-use": {"task": "stories.tasks.sample", "schedule": 3600.0},
+    "sweep-deliveries": {"task": "portal.webhooks.tasks.sweep", "schedule": 2.0},
     "clean-up-webhooks": {"task": "portal.webhooks.tasks.clean_up", "schedule": 3600.0},
     "clean-up": {"task": "portal.webservices.tasks.clean_up", "schedule": 600.0},
 }
@@ -262,7 +263,23 @@ HOOK_POSTS_PER_MINUTE = env.int("PORTAL_HOOK_POSTS_PER_MINUTE", default=60)
 HOOKS_PER_TOOL = env.int("PORTAL_HOOKS_PER_TOOL", default=20)
 # How long the secret before the last change still fits.
 HOOK_OVERLAP_HOURS = env.int("PORTAL_HOOK_OVERLAP_HOURS", default=24)
+SUBSCRIPTIONS_PER_TOOL = env.int("PORTAL_SUBSCRIPTIONS_PER_TOOL", default=20)
+# Calls to subscribers that are under way at once.
+DELIVERIES_AT_ONCE = env.int("PORTAL_DELIVERIES_AT_ONCE", default=2)
+DELIVERY_DEADLINE_HOURS = env.int("PORTAL_DELIVERY_DEADLINE_HOURS", default=24)
+SUBSCRIPTION_PAUSED_AFTER_DAYS = env.int("PORTAL_SUBSCRIPTION_PAUSED_AFTER_DAYS", default=3)
 DELIVERIES_KEPT_DAYS = env.int("PORTAL_DELIVERIES_KEPT_DAYS", default=30)
+
+# --- mail -----------------------------------------------------------------------------------
+# Such as smtp+tls://user:password@mail.example.org:587
+_MAIL = env.email_url(
+    "PORTAL_EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25"
+)
+EMAIL_BACKEND, EMAIL_TIMEOUT = _MAIL["EMAIL_BACKEND"], 10
+EMAIL_HOST, EMAIL_PORT = _MAIL["EMAIL_HOST"], _MAIL["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL["EMAIL_HOST_USER"], _MAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
+DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", default="tools@localhost")
 
 # --- builds ---------------------------------------------------------------------------------
 BUILDS_AT_ONCE = env.int("PORTAL_BUILDS_AT_ONCE", default=os.cpu_count() or 1)
@@ -363,6 +380,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CommentKind": "stories.models.Comment.Kind",
         "RecordKind": "stories.serializers.KIND_CHOICES",
+        "DeliveryStatus": "portal.webhooks.models.Delivery.Status",
     },
     "PREPROCESSING_HOOKS": ["portal.problems.leave_out_toolforge"],
     "POSTPROCESSING_HOOKS": [

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.webhooks.events import EVENTS
 from portal.webhooks.models import Hook
 
 
@@ -55,3 +56,19 @@ class HookForm(forms.Form):
 class NewHookForm(HookForm):
     sender = forms.ChoiceField(label=_("Who sends"), choices=Hook.Sender.choices)
     field_order = ["sender"]
+
+
+class SubscriptionForm(forms.Form):
+    url = forms.CharField(
+        label=_("Address"),
+        max_length=1000,
+        help_text=_("An https address of a public host. Redirects are not followed."),
+        widget=forms.TextInput(attrs={"inputmode": "url", "autocomplete": "off"}),
+    )
+    events = forms.MultipleChoiceField(
+        label=_("It is called when"),
+        choices=list(EVENTS.items()),
+        initial=list(EVENTS),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    is_active = forms.BooleanField(label=_("Switched on"), required=False, initial=True)

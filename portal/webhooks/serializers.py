@@ -2,7 +2,8 @@
 
 from rest_framework import serializers
 
-from portal.webhooks.models import Arrival, Hook
+from portal.webhooks.events import EVENTS
+from portal.webhooks.models import Arrival, Delivery, Hook, Subscription
 from portal.webhooks.operations import PATTERN_LENGTH, PATTERNS_AT_MOST
 
 
@@ -63,3 +64,68 @@ class ArrivalDetailSerializer(ArrivalSerializer):
     class Meta(ArrivalSerializer.Meta):
         fields = [*ArrivalSerializer.Meta.fields, "payload"]
         read_only_fields = fields
+
+
+class SubscriptionSerializer(serializers.ModelSerializer):
+    id = serializers.IntegerField(source="pk", read_only=True)
+
+    class Meta:
+        model = Subscription
+        fields = [
+            "id", "url", "events", "is_active", "paused_reason", "failing_since", "created_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class SubscriptionWithSecretSerializer(SubscriptionSerializer):
+    secret = serializers.CharField(read_only=True, help_text="Shown once.")
+
+    class Meta(SubscriptionSerializer.Meta):
+        fields = [*SubscriptionSerializer.Meta.fields, "secret"]
+        read_only_fields = fields
+
+
+class NewSubscriptionSerializer(serializers.Serializer):
+    url = serializers.CharField(max_length=1000)
+    events = serializers.MultipleChoiceField(choices=list(EVENTS.items()))
+    is_active = serializers.BooleanField(default=True)
+
+
+class SubscriptionInputSerializer(serializers.Serializer):
+    url = serializers.CharField(max_length=1000, required=False)
+    events = serializers.MultipleChoiceField(choices=list(EVENTS.items()), required=False)
+    is_active = serializers.BooleanField(required=False)
+
+
+class AttemptSerializer(serializers.Serializer):
+    at = serializers.DateTimeField()
+    status = serializers.IntegerField(allow_null=True)
+    seconds = serializers.FloatField()
+    reason = serializers.CharField()
+
+
+class DeliverySerializer(serializers.ModelSerializer):
+    id = serializers.IntegerField(source="pk", read_only=True)
+    event = serializers.CharField(source="notice.event", read_only=True)
+    asked_by = serializers.CharField(source="asked_by.username", default=None, read_only=True)
+    attempts = AttemptSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "id", "ident", "subscription", "event", "status", "reason", "attempts",
+            "next_look_at", "asked_by", "created_at", "finished_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class DeliveryDetailSerializer(DeliverySerializer):
+    body = serializers.CharField(source="notice.body", read_only=True)
+
+    class Meta(DeliverySerializer.Meta):
+        fields = [*DeliverySerializer.Meta.fields, "body", "response"]
+        read_only_fields = fields
+
+
+class MailSerializer(serializers.Serializer):
+    level = serializers.ChoiceField(choices=["none", "problems", "all"])

@@ -49,7 +49,8 @@ def webhooks(request: MemberRequest, name: str) -> HttpResponse:
     hooks = list(tool.hooks.all())
     for hook in hooks:
         hook.tool = tool
-    return page(request, "webhooks.html", tool, hooks=hooks)
+    subscriptions = tool.subscriptions.all()
+    return page(request, "webhooks.html", tool, hooks=hooks, subscriptions=subscriptions)
 
 
 @never_cache

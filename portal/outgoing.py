@@ -184,10 +184,9 @@ class _Transport(httpx.HTTPTransport):
     """httpx's own, over a network that goes to given addresses only."""
 
     def __init__(self, network: httpcore.NetworkBackend) -> None:
-        super().__init__()
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(), network_backend=network
-        )
+        context = httpx.create_ssl_context()
+        super().__init__(verify=context)
+        self._pool = httpcore.ConnectionPool(ssl_context=context, network_backend=network)
 
 
 def _left(ends_at: float, timeout: float | None) -> float:

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -98,6 +98,7 @@ class Run:
             uid=self.uid,
             connect=self.task.connect_ports,
             cgroup=self.cgroup,
+            readable=_package_folders(self.task.operator),
             memory_bytes=limits.memory_bytes,
             pids=limits.pids,
             mode=self.mode,
@@ -241,6 +242,13 @@ class Run:
         if self.cgroup:
             self.cgroup.kill()
         self.work.write_status(self.status)
+
+
+def _package_folders(operator: Mapping[str, str]) -> list[Path]:
+    """Directories of this machine from which the operator has packages installed."""
+    named = (operator.get(name, "") for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS"))
+    paths = [Path(word) for words in named for word in words.split()]
+    return [path for path in paths if path.is_absolute() and path.is_dir()]
 
 
 def _image(name: str, built: Built, exported: Exported) -> dict[str, Any]:

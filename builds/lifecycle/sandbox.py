@@ -194,9 +194,9 @@ class Sandbox:
             parts.append("--unshare-net")
         parts += self._privileges()
         parts += _other_system(self.base) if self.base else _system()
-        parts += _interpreter((*self.readable, *(() if self.base else (Path(sys.base_prefix),))))
         parts += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
         parts += ["--perms", "1777", "--tmpfs", HOME]
+        parts += _interpreter((*self.readable, *(() if self.base else (Path(sys.base_prefix),))))
         for bind in self.binds:
             parts += _parents(bind.inside)
             parts += ["--bind" if bind.is_writable else "--ro-bind", str(bind.source), bind.inside]

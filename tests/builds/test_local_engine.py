@@ -215,6 +215,19 @@ def test_a_build_that_takes_too_much_ends_with_its_reason(site, script, code):
     assert seen.reason_code == code, site.log(order)[-2000:]
 
 
+def test_a_directory_of_the_operators_packages_can_be_read(site, tmp_path):
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (wheels / "name").write_text("a package")
+    for path in (tmp_path, *tmp_path.parents[:2]):
+        path.chmod(0o711)
+    site.settings = replace(site.settings, operator={"PIP_FIND_LINKS": f"{wheels} https://x/"})
+    site.engine = LocalEngine(site.settings)
+    order, _seen = site.build(with_script(f"cat {wheels}/name; touch {wheels}/x; exit 3"))
+    assert "a package" in site.log(order)
+    assert not (wheels / "x").exists()
+
+
 def test_secrets_are_gone_from_the_disk_when_the_build_ends(site):
     _order, _seen = site.build(PROCFILE, environment={"TOKEN": "hunter2-hunter2"})
     found = subprocess.run(

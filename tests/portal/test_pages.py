@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from builds.models import Build
 from builds.operations import Source, start_build
 from builds.states import Status
+from builds.tasks import engine
 from portal.tools.models import Membership, Tool
 from portal.tools.operations import register_tool
 from portal.webservices.models import Webservice
@@ -112,3 +113,24 @@ def test_a_page_that_is_not_there_is_a_page(client, db, settings):
 def test_the_reading_direction_follows_the_language(client, db):
     client.post("/i18n/setlang/", {"language": "ar"})
     assert b'dir="rtl"' in client.get("/").content
+
+
+@pytest.fixture
+def unconfined(settings):
+    """A platform on which no sandbox is to be used."""
+    settings.SANDBOX = "none"
+    engine.cache_clear()
+    yield settings
+    engine.cache_clear()
+
+
+def test_a_platform_without_a_sandbox_says_that_it_refuses_builds(client, db, unconfined):
+    assert "builds are refused" in client.get("/status/").content.decode()
+    assert "trusts all users" not in client.get("/").content.decode()
+
+
+def test_a_platform_that_trusts_all_users_says_so_on_every_page(client, db, unconfined):
+    unconfined.TRUST_ALL_USERS = True
+    for path in ("/", "/status/", "/stories/", "/accounts/login/"):
+        assert "the operator trusts all users" in client.get(path).content.decode()
+    assert "builds are refused" not in client.get("/status/").content.decode()

@@ -52,11 +52,13 @@ def startable() -> list[int]:
     return chosen
 
 
-def admit(build: Build, *, now: datetime) -> bool:
+def admit(build: Build, *, now: datetime, sealed_variables: bytes | None = None) -> bool:
     """Move a queued build to running if it is its turn; the limits hold under any concurrency."""
     with transaction.atomic():
         _lock_queue()
-        return build.pk in startable() and build.move_to(Status.RUNNING, at=now, started_at=now)
+        return build.pk in startable() and build.move_to(
+            Status.RUNNING, at=now, started_at=now, sealed_variables=sealed_variables
+        )
 
 
 def waiting(build: Build) -> Waiting | None:

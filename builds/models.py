@@ -177,6 +177,10 @@ class Build(Movable, Watched):
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
 
+    # The variables that it was started with, encrypted, until it is cleaned away: redaction has to
+    # know them also when they were changed meanwhile.
+    sealed_variables = models.BinaryField(null=True, blank=True)
+
     # Bytes of the engine's raw output that were taken over; bytes of cleaned log that are stored.
     log_source_offset = models.PositiveBigIntegerField(default=0)
     log_size = models.PositiveBigIntegerField(default=0)

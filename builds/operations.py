@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -21,7 +22,13 @@ from builds.states import FINAL, Reason, Status
 from builds.tasks import wake
 from portal.accounts.models import User
 from portal.tools.models import Tool
-from portal.tools.operations import ToolRefused, check_variable, record_event
+from portal.tools.operations import (
+    ToolRefused,
+    check_variable,
+    record_event,
+    secret_in,
+    shows_secret,
+)
 
 KEY_LENGTH = 100
 
@@ -79,6 +86,23 @@ def check_source(source: Source) -> Source:
     )
 
 
+def _refuse_secrets(tool: Tool, source: Source) -> None:
+    """The source is shown to others and handed on to git, which tells it the other side."""
+    for field, text in (
+        ("source_url", source.url),
+        ("ref", source.ref),
+        ("subdirectory", source.subdirectory),
+    ):
+        if name := secret_in(tool, text):
+            raise BuildRefused(shows_secret(name), field=field)
+    parts = urlsplit(source.url)
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise BuildRefused(
+            _("Leave out user name, password and what follows ? or # in the address."),
+            field="source_url",
+        )
+
+
 def start_build(
     tool: Tool,
     *,
@@ -98,6 +122,7 @@ def start_build(
     if tool.status != Tool.Status.ACTIVE:
         raise BuildRefused(_("This tool is not active, so it cannot be built."))
     source = check_source(source)
+    _refuse_secrets(tool, source)
     variables = _checked(variables or {})
     try:
         with transaction.atomic():

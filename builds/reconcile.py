@@ -5,6 +5,7 @@ time, from anywhere, is safe; nothing is remembered between calls but the rows.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -24,8 +25,8 @@ from builds.engines.base import (
 )
 from builds.models import Build, Image
 from builds.states import Reason, Status
-from portal.tools.models import AuditEvent
-from portal.tools.operations import variables_for
+from portal.redaction import Redactor
+from portal.tools.operations import Variable, record_event, seal, unseal, variables_for
 
 # How long until the next look while it waits for its turn; the engine says how long otherwise.
 QUEUED = timedelta(seconds=2)
@@ -40,7 +41,7 @@ def reconcile(build: Build, *, engine: BuildEngine, now: datetime) -> timedelta 
 
     Raises EngineError when the engine cannot be asked; looking again later is right then.
     """
-    variables = variables_for(build.tool, phase="build")
+    variables = _variables(build)
     order = build.order({each.name: each.value for each in variables})
     secrets = [each.value for each in variables if each.is_secret]
     secrets += build.own_variables.values()
@@ -53,6 +54,13 @@ def reconcile(build: Build, *, engine: BuildEngine, now: datetime) -> timedelta 
     return _follow(build, order, secrets, engine=engine, now=now)
 
 
+def _variables(build: Build) -> list[Variable]:
+    """Those that the build was started with, or those of today while it has not started."""
+    if build.sealed_variables:
+        return unseal(bytes(build.sealed_variables))
+    return variables_for(build.tool, phase="build")
+
+
 def _start(build: Build, order: Order, *, engine: BuildEngine, now: datetime) -> timedelta | None:
     if now - build.created_at > timedelta(seconds=settings.BUILD_QUEUED_LIMIT):
         reason = _("It waited longer than %(seconds)d s for its turn. Start it again later.")
@@ -63,8 +71,10 @@ def _start(build: Build, order: Order, *, engine: BuildEngine, now: datetime) ->
             at=now,
         )
         return timedelta(0)
-    if not admit(build, now=now):
+    variables = variables_for(build.tool, phase="build")
+    if not admit(build, now=now, sealed_variables=seal(variables)):
         return QUEUED
+    order = build.order({each.name: each.value for each in variables})
     return _submit(build, order, engine=engine, now=now)
 
 
@@ -91,7 +101,7 @@ def _follow(
     if has_more:
         return timedelta(0)
     if is_over:
-        return _finish(build, seen, now=now)
+        return _finish(build, _redacted(seen, secrets), now=now)
     if _is_past_deadline(build, now):
         return timedelta(0)
     heard = build.last_output_at or build.started_at or now
@@ -174,6 +184,18 @@ def _succeed(build: Build, made: BuiltImage, *, now: datetime) -> None:
         )
 
 
+def _redacted(seen: Observation, secrets: Sequence[str]) -> Observation:
+    """Reasons and command lines may quote what a buildpack wrote."""
+    redactor = Redactor(secrets)
+    image = seen.image
+    if image:
+        processes = {
+            kind: tuple(map(redactor.text, line)) for kind, line in image.processes.items()
+        }
+        image = replace(image, processes=processes)
+    return replace(seen, reason=redactor.text(seen.reason), image=image)
+
+
 def _is_past_deadline(build: Build, now: datetime) -> bool:
     """Ask an overdue build to stop, with the reason; True if it is overdue."""
     started = build.started_at or build.created_at
@@ -220,9 +242,9 @@ def _move(
             status, at=now, by=actor, reason_code=reason_code, reason=reason, finished_at=now
         )
         if moved:
-            AuditEvent.objects.create(
-                tool=build.tool,
-                actor=actor,
+            record_event(
+                build.tool,
+                by=actor,
                 action=f"build.{status}",
                 summary=f"{build.name}: {reason}" if reason else build.name,
                 at=now,
@@ -233,6 +255,7 @@ def _move(
 def _clean_up(build: Build, order: Order, *, engine: BuildEngine) -> timedelta | None:
     logs.archive(build)
     if engine.observe(order).phase is Phase.MISSING:
+        Build.objects.filter(pk=build.pk).update(sealed_variables=None)
         return None
     engine.remove(order)
     return engine.pace.quiet

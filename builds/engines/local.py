@@ -1,5 +1,6 @@
 """Builds on this machine: one process per build, its directory the only thing that is shared."""
 
+import json
 import os
 import shutil
 import signal
@@ -68,7 +69,7 @@ class LocalEngine:
                 return
             with lock:
                 if not work.read_status():
-                    self._start(work, lock.fileno())
+                    self._start(work, lock.fileno(), order.environment)
         except OSError as error:
             raise EngineError(f"The build cannot be started: {error}") from error
 
@@ -96,7 +97,6 @@ class LocalEngine:
             ref=order.ref,
             subdirectory=order.subdirectory,
             commit=order.commit,
-            environment=dict(order.environment),
             buildpacks=str(settings.buildpacks),
             images=str(settings.state / "images" / order.tool),
             cache=str(settings.state / "cache" / f"{order.tool}{base_name and '@'}{base_name}"),
@@ -114,10 +114,14 @@ class LocalEngine:
     def _place(self, name: str) -> Path:
         return self._settings.state / "places" / name
 
-    def _start(self, work: Work, lock: int) -> None:
+    def _start(self, work: Work, lock: int, environment: Mapping[str, str]) -> None:
         """Start the build's process, which inherits the lock and holds it until it ends."""
         detached.start_module(
-            "builds.lifecycle.runner", str(work.root), output=work.root / "engine.log", lock=lock
+            "builds.lifecycle.runner",
+            str(work.root),
+            output=work.root / "engine.log",
+            lock=lock,
+            told=json.dumps(dict(environment)).encode(),
         )
 
     def observe(self, order: Order) -> Observation:

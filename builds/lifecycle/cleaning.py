@@ -1,14 +1,11 @@
 """What a process prints, made fit to keep: secrets out, one state per line, no control codes."""
 
-import base64
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+
+from portal.redaction import Redactor
 
 LINE_LIMIT = 8192
-# A shorter value would be found all over a log without being meant.
-SHORTEST_SECRET = 4
-REDACTED = b"[redacted]"
 # Bytes of a line that are kept while its end has not come: enough to cut it after redaction.
 _HELD = 64 * 1024
 # Colours and weights stay (the page turns them into elements); every other escape goes.
@@ -22,31 +19,11 @@ _ESCAPES = re.compile(
 _UNUSUAL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f-\xff]")
 
 
-def _forms(secrets: Iterable[str]) -> set[bytes]:
-    """A secret as it is, line by line, in Base64 and as it would stand in a URL."""
-    forms: set[bytes] = set()
-    for secret in secrets:
-        raw = secret.encode("utf-8", "surrogatepass")
-        for line in (secret.strip(), *secret.splitlines()):
-            forms.add(line.encode("utf-8", "surrogatepass"))
-            for quoted in (
-                quote(line, safe="", errors="replace"),
-                quote_plus(line, errors="replace"),
-            ):
-                forms.add(quoted.encode())
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            forms.add(encode(raw))
-            forms.add(encode(raw).rstrip(b"="))
-    return {form for form in forms if len(form) >= SHORTEST_SECRET}
-
-
 class Cleaner:
     """Cleans a stream that comes in pieces; how it is cut up makes no difference."""
 
     def __init__(self, secrets: Iterable[str], *, line_limit: int = LINE_LIMIT) -> None:
-        # The longest first: one secret may be the beginning of another.
-        forms = sorted(_forms(secrets), key=len, reverse=True)
-        self._secrets = re.compile(b"|".join(map(re.escape, forms))) if forms else None
+        self._secrets = Redactor(secrets)
         self._limit = line_limit
         self._rest = bytearray()
         self._dropped = 0
@@ -82,20 +59,18 @@ class Cleaner:
 
     def _lines(self, data: bytes) -> bytes:
         """Many complete lines at once: most need nothing done."""
-        if self._secrets is None or not self._secrets.search(data):
+        if not self._secrets.finds(data):
             is_usual = not _UNUSUAL.search(data)
             if is_usual and max(map(len, data.split(b"\n"))) <= self._limit:
                 return data
         return b"".join(self._cleaned(line, 0) + b"\n" for line in data.split(b"\n")[:-1])
 
     def _cleaned(self, line: bytes, dropped: int) -> bytes:
-        if self._secrets:
-            line = self._secrets.sub(REDACTED, line)
-        line = _last_state(line)
+        line = _last_state(self._secrets.clean(line))
         if _UNUSUAL.search(line) or b"\x1b" in line:
             line = _ESCAPES.sub(lambda found: found["colour"] or b"", line)
             # Removing a code in the middle of a secret may have put it together.
-            line = self._secrets.sub(REDACTED, line) if self._secrets else line
+            line = self._secrets.clean(line)
             line = line.decode("utf-8", "replace").encode()
         return self._cut(line, dropped)
 

@@ -1,10 +1,12 @@
 """The process of one build: `python -m builds.lifecycle.runner DIRECTORY LOCK`.
 
 It is nobody's child for long: the portal may end and start again while it works. What it has to say
-stands in its directory, see builds.lifecycle.work. Killing it ends everything that it started.
+stands in its directory, see builds.lifecycle.work. Killing it ends everything that it started. The
+maintainer's variables come by standard input, as JSON: they may be secret.
 """
 
 import errno
+import json
 import os
 import shutil
 import sys
@@ -51,8 +53,9 @@ REASONS = {
 class Run:
     """One build, step by step."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, environment: Mapping[str, str]) -> None:
         self.work = work
+        self.environment = environment
         self.task = work.read_task()
         self.status: dict[str, Any] = {"pid": os.getpid(), "steps": []}
         self.mode = Mode(self.task.mode)
@@ -69,7 +72,7 @@ class Run:
         self.settings = Settings(
             target=target_of(self.base),
             base={"HOME": sandbox.home, "PATH": sandbox.path, "LANG": "C.UTF-8"},
-            user=self.task.environment,
+            user=environment,
             operator=self.task.operator,
         )
 
@@ -174,7 +177,7 @@ class Run:
 
     def detect(self) -> Detected:
         with self.step("detect"):
-            for name, value in self.task.environment.items():
+            for name, value in self.environment.items():
                 path = self.layout.platform / "env" / name
                 path.write_bytes(value.encode("utf-8", "surrogatepass"))
             detector = Detector(self.layout, self.settings, execute=self.execute)
@@ -238,7 +241,6 @@ class Run:
             shutil.rmtree(self.layout.layers, ignore_errors=True)
         unneeded = self.layout.platform if self.mode is Mode.NAMESPACES else self.layout.root
         shutil.rmtree(unneeded, ignore_errors=True)
-        self.work.write_task(replace(self.task, environment={}))
         if self.cgroup:
             self.cgroup.kill()
         self.work.write_status(self.status)
@@ -284,7 +286,7 @@ def _failure(run: Run, error: BaseException) -> tuple[Reason, str]:
 
 
 def main(folder: str) -> None:
-    run = Run(Work(Path(folder)))
+    run = Run(Work(Path(folder)), json.load(sys.stdin))
     try:
         run.build()
     except Exception as error:  # noqa: BLE001 - whatever happens, the build gets a result

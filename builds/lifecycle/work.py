@@ -1,6 +1,6 @@
 """A build's directory, as the engine and the process of the build share it.
 
-order.json   what to build, 0600; its secrets go when the build ends
+order.json   what to build, 0600; not its variables, which the process is told when it starts
 lock         held by the process of the build for as long as it lives
 log          what the build prints
 status.json  how far it came, replaced by renaming
@@ -38,7 +38,6 @@ class Task:
     ref: str
     subdirectory: str
     commit: str
-    environment: Mapping[str, str]
     # Directories on the host.
     buildpacks: str
     images: str

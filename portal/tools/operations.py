@@ -3,8 +3,9 @@
 Each writes its row in the tool's history in the same transaction.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +14,10 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
+from portal.redaction import Redactor
 from portal.tools.models import AuditEvent, EnvVar, Membership, Tool
 from portal.tools.names import VARIABLE_LENGTH
-from portal.tools.secrets import encrypt
+from portal.tools.secrets import decrypt, encrypt
 
 EDITABLE = ("title", "description", "license", "repository", "keywords")
 
@@ -51,10 +53,36 @@ def record_event(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add to the history of a tool; `by` None is the platform itself."""
+    """Add to the history of a tool, its secrets left out; `by` None is the platform itself."""
+    redactor = redactor_for(tool) if tool and (summary or before or after) else Redactor(())
     AuditEvent.objects.create(
-        tool=tool, actor=by, action=action, summary=summary, before=before, after=after, at=at
+        tool=tool,
+        actor=by,
+        action=action,
+        summary=redactor.text(summary),
+        before=redactor.json(before),
+        after=redactor.json(after),
+        at=at,
     )
+
+
+def redactor_for(tool: Tool) -> Redactor:
+    """Takes every secret value of a tool out of what is to be kept or shown."""
+    return Redactor(each.value for each in tool.variables.filter(is_secret=True))
+
+
+def secret_in(tool: Tool, *texts: str) -> str:
+    """The name of a secret variable whose value is in one of the texts, or ""."""
+    for variable in tool.variables.filter(is_secret=True):
+        redactor = Redactor([variable.value])
+        if any(redactor.text(text) != text for text in texts):
+            return variable.name
+    return ""
+
+
+def shows_secret(name: str) -> str:
+    text = _("This holds the value of the secret variable %(name)s. Leave it out: others see it.")
+    return text % {"name": name}
 
 
 def _refuse_invalid(tool: Tool, fields: Mapping[str, Any]) -> None:
@@ -82,6 +110,9 @@ def register_tool(name: str, *, by: User, at: datetime, **fields: Any) -> Tool: 
 
 def edit_tool(tool: Tool, *, by: User, at: datetime, version: int, **fields: Any) -> Tool:  # noqa: ANN401
     """Change fields among EDITABLE, if `version` is still the tool's; else raises StaleVersion."""
+    for name, value in fields.items():
+        if isinstance(value, str) and (secret := secret_in(tool, value)):
+            raise ToolRefused(shows_secret(secret), field=name)
     before = {name: getattr(tool, name) for name in fields}
     for name, value in fields.items():
         setattr(tool, name, value)
@@ -180,6 +211,15 @@ def delete_variable(variable: EnvVar, *, by: User, at: datetime) -> None:
     with transaction.atomic():
         record_event(variable.tool, by=by, action="variable.deleted", summary=variable.name, at=at)
         variable.delete()
+
+
+def seal(variables: Iterable[Variable]) -> bytes:
+    """Variables as they are now, encrypted, for work that goes on while they may change."""
+    return encrypt(json.dumps([asdict(each) for each in variables]))
+
+
+def unseal(sealed: bytes) -> list[Variable]:
+    return [Variable(**each) for each in json.loads(decrypt(sealed))]
 
 
 def variables_for(tool: Tool, *, phase: str) -> list[Variable]:

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from portal.redaction import Redactor
 from portal.tools.operations import Variable, variables_for
 from portal.webservices.engines.base import (
     EngineError,
@@ -40,12 +41,13 @@ def reconcile(
     Raises EngineError when the engine cannot be asked; looking again later is right then.
     """
     variables = variables_for(webservice.tool, phase="run")
+    redactor = Redactor(each.value for each in variables if each.is_secret)
     replicas = list(
         Replica.objects.filter(release__webservice=webservice).select_related("release__image")
     )
     for replica in replicas:
         replica.release.webservice = webservice
-        _note(replica, engine.observe(replica.order(variables)))
+        _note(replica, engine.observe(replica.order(variables)), redactor)
     if not webservice.is_wanted:
         _end_all(webservice, now)
     starting, live = webservice.starting, webservice.live
@@ -66,7 +68,7 @@ def reconcile(
     return STEADY if webservice.is_wanted and live else None
 
 
-def _note(replica: Replica, seen: ReplicaObservation) -> None:
+def _note(replica: Replica, seen: ReplicaObservation, redactor: Redactor) -> None:
     changes = {
         "phase": str(seen.phase),
         "started_at": seen.started_at,
@@ -77,7 +79,7 @@ def _note(replica: Replica, seen: ReplicaObservation) -> None:
         changes |= {
             "probe_at": seen.probe.at,
             "probe_ok": seen.probe.ok,
-            "probe_answer": seen.probe.answer,
+            "probe_answer": redactor.text(seen.probe.answer),
         }
     if any(getattr(replica, name) != value for name, value in changes.items()):
         Replica.objects.filter(pk=replica.pk).update(**changes)
@@ -161,7 +163,8 @@ def _switch(
 
 def _tail(replica: Replica, variables: Sequence[Variable], *, engine: WebserviceEngine) -> str:
     data, _start = engine.logs(replica.order(variables), since=-LOG_TAIL, limit=LOG_TAIL)
-    return data.decode("utf-8", "replace")
+    redactor = Redactor(each.value for each in variables if each.is_secret)
+    return redactor.clean(data).decode("utf-8", "replace")
 
 
 def _why(crashed: Replica | None, own: Sequence[Replica], live: Release | None) -> str:

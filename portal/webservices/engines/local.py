@@ -66,7 +66,7 @@ class LocalWebserviceEngine:
             with lock:
                 (folder / "state.json").unlink(missing_ok=True)
                 self._write_spec(folder, order)
-                self._start(folder, lock.fileno())
+                self._start(folder, lock.fileno(), order)
         except OSError as error:
             raise EngineError(f"The replica cannot be started: {error}") from error
 
@@ -80,8 +80,6 @@ class LocalWebserviceEngine:
             port=order.port,
             host=f"{order.tool}.{self._settings.domain}",
             health_check_path=order.health_check_path,
-            environment=dict(order.environment),
-            secrets=list(order.secrets),
             images=str(state / "images" / order.tool),
             releases=str(state / "releases"),
             sandbox=self._mode(),
@@ -99,14 +97,16 @@ class LocalWebserviceEngine:
         settings = self._settings
         return enforcement.probe(settings.sandbox, trusts_all=settings.trusts_all).mode
 
-    def _start(self, folder: Path, lock: int) -> None:
+    def _start(self, folder: Path, lock: int, order: ReplicaOrder) -> None:
         """Start the keeper, which inherits the lock and holds it until it ends."""
+        variables = {"environment": dict(order.environment), "secrets": list(order.secrets)}
         detached.start_module(
             "portal.webservices.engines.shim",
             str(folder),
             str(lock),
             output=folder / "shim.log",
             lock=lock,
+            told=json.dumps(variables).encode(),
         )
 
     def observe(self, order: ReplicaOrder) -> ReplicaObservation:

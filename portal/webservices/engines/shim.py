@@ -3,7 +3,7 @@
 It starts the replica's process, starts it again when it ends, asks it for its health, and keeps its
 output. The portal may end and start again meanwhile: what there is to know stands in the directory.
 
-    spec.json    what to run, 0600
+    spec.json    what to run, 0600; not the variables, which come by standard input as JSON
     lock         held for as long as the keeper lives
     state.json   how it stands, replaced by renaming
     log, log.1   cleaned output, and the part before it; log.start is the offset at which log begins
@@ -31,6 +31,7 @@ from builds.lifecycle.layout import Inside
 from builds.lifecycle.oci import ImageStore, StoredImage
 from builds.lifecycle.sandbox import Bind, Mode, Sandbox, uid_of
 from builds.lifecycle.unpack import files_of, hold, settle
+from portal.redaction import Redactor
 
 # Seconds.
 FIRST_PAUSE, LONGEST_PAUSE, STABLE = 1.0, 60.0, 30.0
@@ -39,7 +40,7 @@ PROBE_EAGER, PROBE_STEADY, PROBE_TIMEOUT = 0.2, 5.0, 2.0
 FAILURES_TO_UNHEALTHY = 3
 LOG_PART = 5 * 1024 * 1024
 PIDS = 256
-BODY_SHOWN = 200
+BODY_SHOWN, ANSWER_SHOWN = 200, 450
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,6 @@ class Spec:
     port: int
     host: str
     health_check_path: str
-    environment: dict[str, str]
-    secrets: list[str]
     images: str
     releases: str
     connect_ports: list[int]
@@ -63,6 +62,13 @@ class Spec:
     # Directories of what is unpacked where nothing can be mounted, and of other systems.
     places: str = ""
     bases: str = ""
+
+
+@dataclass(frozen=True)
+class Variables:
+    environment: dict[str, str]
+    # Values in it that must never be shown.
+    secrets: list[str]
 
 
 @dataclass
@@ -119,10 +125,12 @@ def _replace(path: Path, text: str) -> None:
 class Keeper:
     folder: Path
     spec: Spec
+    variables: Variables
     state: State = field(default_factory=State)
 
     def __post_init__(self) -> None:
         self._log = RotatingLog(self.folder)
+        self._redactor = Redactor(self.variables.secrets)
         self._stopping = threading.Event()
         self._writing = threading.Lock()
         self._failures = 0
@@ -179,7 +187,7 @@ class Keeper:
         env = {
             "HOME": sandbox.home,
             "LANG": "C.UTF-8",
-            **spec.environment,
+            **self.variables.environment,
             "PATH": f"{inside.processes}:{inside.cnb}/lifecycle:{sandbox.path}",
             "PORT": str(spec.port),
         }
@@ -238,14 +246,14 @@ class Keeper:
 
     def _read(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout
-        cleaner = Cleaner(self.spec.secrets)
+        cleaner = Cleaner(self.variables.secrets)
         while data := os.read(process.stdout.fileno(), 64 * 1024):
             if lines := cleaner.feed(data):
                 self._write(lines)
         self._write(cleaner.close())
 
     def say(self, text: str) -> None:
-        self._write(f"[portal] {text}\n".encode())
+        self._write(f"[portal] {self._redactor.text(text)}\n".encode())
 
     def _write(self, data: bytes) -> None:
         with self._writing:
@@ -264,6 +272,7 @@ class Keeper:
             PROBE_STEADY if self.state.phase == "healthy" else PROBE_EAGER
         ):
             ok, answer = self._probe()
+            answer = self._redactor.text(answer)[:ANSWER_SHOWN]
             self._judge(ok)
             self._note(probe={"at": datetime.now(UTC).isoformat(), "ok": ok, "answer": answer})
 
@@ -290,7 +299,8 @@ class Keeper:
             limit = 500 if spec.health_check_path == "/" else 400
             if answer.status < limit:
                 return True, f"HTTP {answer.status}"
-            body = answer.read(BODY_SHOWN).decode("utf-8", "replace")
+            shown = self._redactor.beginning(answer.read, BODY_SHOWN)
+            body = shown.decode("utf-8", "replace")
             return False, f"HTTP {answer.status} for {spec.health_check_path}: {body}"
         except ConnectionRefusedError:
             return False, (
@@ -318,8 +328,9 @@ def _descendants(pid: int) -> list[int]:
 
 def main(folder: Path, lock: IO[bytes]) -> None:
     spec = Spec(**json.loads((folder / "spec.json").read_text()))
+    variables = Variables(**json.load(sys.stdin))
     with lock:
-        Keeper(folder, spec).run()
+        Keeper(folder, spec, variables).run()
 
 
 if __name__ == "__main__":

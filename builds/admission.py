@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from builds.models import Build
 from builds.states import Status
+from portal.tools.quotas import Resource, limits_on
 
 # Any number will do, if it is always the same: the name of a PostgreSQL advisory lock.
 QUEUE_LOCK = 7_113_001
@@ -38,13 +39,14 @@ def _running_by_tool() -> Counter[int]:
 def startable() -> list[int]:
     """The ids of the queued builds that may start now, in the order of the queue."""
     running = _running_by_tool()
+    limits = limits_on(Resource.BUILDS_AT_ONCE)
     room = settings.BUILDS_AT_ONCE - running.total()
     chosen: list[int] = []
     if room <= 0:
         return chosen
     queued = Build.objects.queued().filter(stop_as="").values_list("pk", "tool_id")
     for pk, tool_id in queued.iterator():
-        if running[tool_id] < settings.BUILDS_AT_ONCE_PER_TOOL:
+        if running[tool_id] < limits.get(tool_id, settings.BUILDS_AT_ONCE_PER_TOOL):
             running[tool_id] += 1
             chosen.append(pk)
             if len(chosen) == room:
@@ -67,12 +69,13 @@ def waiting(build: Build) -> Waiting | None:
         return None
     ahead = Build.objects.queued().filter(pk__lt=build.pk).count()
     running = _running_by_tool()
-    if running[build.tool_id] >= settings.BUILDS_AT_ONCE_PER_TOOL:
+    limit = limits_on(Resource.BUILDS_AT_ONCE).get(build.tool_id, settings.BUILDS_AT_ONCE_PER_TOOL)
+    if running[build.tool_id] >= limit:
         because = ngettext(
-            "another build of this tool is running and a tool may run %(limit)d at once",
-            "other builds of this tool are running and a tool may run %(limit)d at once",
-            settings.BUILDS_AT_ONCE_PER_TOOL,
-        ) % {"limit": settings.BUILDS_AT_ONCE_PER_TOOL}
+            "another build of this tool is running and it may run %(limit)d at once",
+            "other builds of this tool are running and it may run %(limit)d at once",
+            limit,
+        ) % {"limit": limit}
     elif running.total() >= settings.BUILDS_AT_ONCE:
         because = _("%(running)d builds are running and the platform runs %(limit)d at once") % {
             "running": running.total(),

@@ -350,3 +350,14 @@ class Image(models.Model):
     @property
     def short_digest(self) -> str:
         return self.digest.removeprefix("sha256:")[:12]
+
+
+class BuildCache(models.Model):
+    """The layers that a tool's builds find again: how large they were after the last one."""
+
+    tool = models.OneToOneField(Tool, on_delete=models.CASCADE, related_name="build_cache")
+    size = models.PositiveBigIntegerField(default=0)
+    measured_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"cache of {self.tool}"

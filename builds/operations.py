@@ -20,6 +20,7 @@ from builds.lifecycle.source import (
 from builds.models import Build, Image
 from builds.states import FINAL, Reason, Status
 from builds.tasks import wake
+from builds.usage import excess
 from portal.accounts.models import User
 from portal.tools.models import Tool
 from portal.tools.operations import (
@@ -206,6 +207,8 @@ def _place_order(
     key: str,
     variables: Mapping[str, str],
 ) -> Build:
+    if too_much := excess(tool, now=at):
+        raise BuildRefused(too_much)
     # Updating the counter first makes concurrent orders of one tool wait for each other.
     Tool.objects.filter(pk=tool.pk).update(last_build_number=F("last_build_number") + 1)
     tool.refresh_from_db(fields=["last_build_number"])

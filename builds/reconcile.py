@@ -23,7 +23,7 @@ from builds.engines.base import (
     Phase,
     Step,
 )
-from builds.models import Build, Image
+from builds.models import Build, BuildCache, Image
 from builds.states import Reason, Status
 from portal.redaction import Redactor
 from portal.tools.operations import Variable, record_event, seal, unseal, variables_for
@@ -181,6 +181,9 @@ def _succeed(build: Build, made: BuiltImage, *, now: datetime) -> None:
             buildpacks=list(made.buildpacks),
             run_image=made.run_image,
             created_at=now,
+        )
+        BuildCache.objects.update_or_create(
+            tool=build.tool, defaults={"size": made.cache_size, "measured_at": now}
         )
 
 

@@ -283,6 +283,12 @@ DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", default="tools@localhost")
 
 # --- builds ---------------------------------------------------------------------------------
 BUILDS_AT_ONCE = env.int("PORTAL_BUILDS_AT_ONCE", default=os.cpu_count() or 1)
+# What one tool may use unless administrators decide otherwise; see portal.tools.quotas.
+QUOTA_BUILD_MINUTES = env.int("PORTAL_QUOTA_BUILD_MINUTES", default=600)
+QUOTA_IMAGES = env.int("PORTAL_QUOTA_IMAGES", default=20)
+QUOTA_STORAGE_BYTES = env.int("PORTAL_QUOTA_STORAGE_BYTES", default=10 * 1024**3)
+QUOTA_MEMORY_BYTES = env.int("PORTAL_QUOTA_MEMORY_BYTES", default=2 * 1024**3)
+QUOTA_CPU_MILLIS = env.int("PORTAL_QUOTA_CPU_MILLIS", default=4000)
 BUILDS_AT_ONCE_PER_TOOL = env.int("PORTAL_BUILDS_AT_ONCE_PER_TOOL", default=1)
 # Seconds.
 BUILD_QUEUED_LIMIT = env.int("PORTAL_BUILD_QUEUED_LIMIT", default=3600)

@@ -71,6 +71,8 @@ class BuiltImage:
     # "id@version" of each buildpack that took part, in order.
     buildpacks: tuple[str, ...] = ()
     run_image: str = ""
+    # Bytes of what later builds of the tool find again; 0 where nothing is kept.
+    cache_size: int = 0
 
 
 @dataclass(frozen=True)

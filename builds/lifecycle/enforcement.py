@@ -13,6 +13,8 @@ from builds.lifecycle.sandbox import DEFAULT_PATH, Mode, Sandbox, landlock_ports
 
 PROBE_TIMEOUT = 10
 AUTO = "auto"
+MEMORY_LIMIT, CPU_LIMIT = "memory and process limits", "processor limit"
+GROUPS = "control groups"
 NO_GROUP = "no control group can be made here: limits are per process, and per user id"
 
 
@@ -67,13 +69,22 @@ def _always() -> list[Means]:
     is_root = os.geteuid() == 0
     own = "each tool's programs have a user id of their own"
     shared = "the portal is not root, so all tools share its user id in the sandbox"
-    group = Cgroup.make(f"probe-{os.getpid()}", memory_bytes=64 * 1024**2, pids=16)
-    if group:
-        group.remove()
     return [
         Means("user id per tool", is_root, own if is_root else shared),
-        Means("memory and process limits", bool(group), "control groups" if group else NO_GROUP),
+        *_limits(),
         Means("disk", True, "the size of a build's directory is watched"),
+    ]
+
+
+def _limits() -> list[Means]:
+    """What is limited for all processes together."""
+    group = Cgroup.make(f"probe-{os.getpid()}", memory_bytes=64 * 1024**2, pids=16, cpu_millis=1000)
+    if group:
+        group.remove()
+    has_cpu = group is not None and group.limits_cpu
+    return [
+        Means(MEMORY_LIMIT, bool(group), GROUPS if group else NO_GROUP),
+        Means(CPU_LIMIT, has_cpu, GROUPS if has_cpu else "no control group can limit its time"),
     ]
 
 

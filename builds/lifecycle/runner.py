@@ -37,7 +37,7 @@ from builds.lifecycle.fetch import Fetcher, take_subdirectory
 from builds.lifecycle.layout import Inside, Layout
 from builds.lifecycle.oci import ImageStore, StoredImage
 from builds.lifecycle.sandbox import Bind, Mode, Sandbox, uid_of
-from builds.lifecycle.source import SourceRules
+from builds.lifecycle.source import SourceRules, size_of
 from builds.lifecycle.work import Work
 from builds.states import Reason
 
@@ -227,7 +227,10 @@ class Run:
             source = Source(self.task.source_url, self.status["commit"], self.task.ref)
             exported = exporter.export(built, source, tag=self.task.name, cache=self.cache())
             self.say(f"Image {exported.digest}, {exported.size} bytes")
-        self.status["image"] = _image(self.task.name, built, exported)
+        self.status["image"] = {
+            **_image(self.task.name, built, exported),
+            "cache_size": size_of(Path(self.task.cache)).bytes,
+        }
 
     def fail(self, reason: Reason, message: str) -> None:
         self.say(f"===> FAILED: {message}")

@@ -222,6 +222,8 @@ class Sandbox:
 
         def limit() -> None:
             self._join_group()
+            if self.cgroup is None:
+                resource.setrlimit(resource.RLIMIT_DATA, (self.memory_bytes, self.memory_bytes))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
             resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))

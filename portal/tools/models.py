@@ -186,3 +186,53 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.summary}".strip()
+
+
+class Quota(models.Model):
+    """What a tool may use; where nothing stands, it is what every tool may use."""
+
+    tool = models.OneToOneField(Tool, on_delete=models.CASCADE, related_name="quota")
+    builds_at_once = models.PositiveIntegerField(null=True, blank=True)
+    build_minutes = models.PositiveIntegerField(null=True, blank=True)
+    images = models.PositiveIntegerField(null=True, blank=True)
+    storage_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    replicas = models.PositiveIntegerField(null=True, blank=True)
+    memory_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    cpu_millis = models.PositiveIntegerField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"quota of {self.tool}"
+
+
+class QuotaRequest(models.Model):
+    """Somebody asks for more than a tool may use, and what was answered."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("Open")
+        GRANTED = "granted", _("Granted")
+        REFUSED = "refused", _("Refused")
+
+    tool = models.ForeignKey(Tool, on_delete=models.CASCADE, related_name="quota_requests")
+    # {resource: amount}, see portal.tools.quotas.
+    wanted = models.JSONField(default=dict)
+    granted = models.JSONField(default=dict)
+    reason = models.TextField()
+    asked_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_at = models.DateTimeField()
+    status = models.CharField(max_length=16, choices=Status, default=Status.OPEN)
+    answer = models.TextField(blank=True)
+    decided_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tool"], condition=Q(status="open"), name="quota_request_open_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool}: {self.reason[:40]}"

@@ -1,12 +1,30 @@
-"""The form that configures a webservice."""
+"""Forms that configure a webservice, and that ask for more and give it."""
+
+from decimal import Decimal
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.tools.quotas import REASON_LENGTH, UNITS, Resource
 from portal.webservices.models import Webservice
+
+MEGABYTE = 1024**2
 
 
 class ConfigureForm(forms.ModelForm):
+    memory = forms.IntegerField(
+        label=_("Memory of a replica in MB"), min_value=1, max_value=2**30, required=False
+    )
+    processors = forms.DecimalField(
+        label=_("Processors of a replica"),
+        min_value=Decimal("0.05"),
+        max_value=1000,
+        decimal_places=3,
+        required=False,
+        widget=forms.NumberInput(attrs={"step": "0.05"}),
+    )
+
     class Meta:
         model = Webservice
         fields = ["replicas", "health_check_path"]
@@ -18,3 +36,66 @@ class ConfigureForm(forms.ModelForm):
                 "A change starts a new release."
             ),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self.initial["memory"] = self.instance.memory_bytes // MEGABYTE
+        self.initial["processors"] = Decimal(self.instance.cpu_millis) / 1000
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """As the operation takes it; None for what was left empty."""
+        given = self.cleaned_data
+        memory, processors = given["memory"], given["processors"]
+        return {
+            "replicas": given["replicas"],
+            "health_check_path": given["health_check_path"],
+            "memory_bytes": memory * MEGABYTE if memory else None,
+            "cpu_millis": int(processors * 1000) if processors else None,
+        }
+
+
+class AmountsForm(forms.Form):
+    """An amount of each resource, in the units that people use; empty means no change."""
+
+    def __init__(self, *args: Any, amounts: dict[str, int] | None = None, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        for resource in Resource:
+            unit = UNITS[resource]
+            name = f"{unit.label} ({unit.name})" if unit.name else str(unit.label)
+            amount = (amounts or {}).get(resource)
+            self.fields[resource] = forms.DecimalField(
+                label=name,
+                min_value=0,
+                max_value=10**9,
+                decimal_places=3,
+                required=False,
+                initial=None if amount is None else (Decimal(amount) / unit.size).normalize(),
+                widget=forms.NumberInput(attrs={"step": "any"}),
+            )
+
+    @property
+    def amounts(self) -> dict[str, int]:
+        given = {resource: self.cleaned_data[resource] for resource in Resource}
+        return {
+            str(resource): int(amount * UNITS[resource].size)
+            for resource, amount in given.items()
+            if amount is not None
+        }
+
+
+class AskForm(AmountsForm):
+    reason = forms.CharField(
+        label=_("What do you need it for?"),
+        max_length=REASON_LENGTH,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class DecideForm(AmountsForm):
+    answer = forms.CharField(
+        label=_("Answer"),
+        max_length=REASON_LENGTH,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )

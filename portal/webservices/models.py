@@ -17,6 +17,9 @@ from portal.tools.operations import Variable
 from portal.webservices.engines.base import Phase, ReplicaOrder
 from portal.webservices.states import MOVES, RELEASE_MOVES, Cause, ReleaseStatus, Status
 
+# Less than this and hardly anything starts.
+LEAST_MEMORY, LEAST_CPU = 32 * 1024**2, 50
+
 
 def usual_memory() -> int:
     return settings.WEBSERVICE_MEMORY_BYTES
@@ -31,15 +34,22 @@ class Configured(models.Model):
 
     CONFIGURATION = ("replicas", "health_check_path", "memory_bytes", "cpu_millis")
 
-    replicas = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1)])
+    replicas = models.PositiveSmallIntegerField(
+        _("replicas"), default=1, validators=[MinValueValidator(1)]
+    )
     health_check_path = models.CharField(
+        _("health check"),
         max_length=200,
         default="/",
         validators=[RegexValidator(r"\A/[!-~]*\Z", _("Begin with /; no spaces."))],
     )
     # Of each replica; 1000 is one processor.
-    memory_bytes = models.PositiveBigIntegerField(default=usual_memory)
-    cpu_millis = models.PositiveIntegerField(default=usual_cpu)
+    memory_bytes = models.PositiveBigIntegerField(
+        _("memory"), default=usual_memory, validators=[MinValueValidator(LEAST_MEMORY)]
+    )
+    cpu_millis = models.PositiveIntegerField(
+        _("processors"), default=usual_cpu, validators=[MinValueValidator(LEAST_CPU)]
+    )
 
     class Meta:
         abstract = True

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -14,9 +13,10 @@ from portal.accounts.models import User
 from portal.tools.models import Tool
 from portal.tools.operations import record_event
 from portal.webservices.models import Release, Webservice
-from portal.webservices.releases import ImageGone, make_release, webservice_of
+from portal.webservices.releases import ImageGone, OverQuota, make_release, webservice_of
 from portal.webservices.states import Cause
 from portal.webservices.tasks import wake
+from portal.webservices.usage import excess
 
 NOTE_LENGTH = 200
 
@@ -57,6 +57,8 @@ def deploy(
         )
     except ImageGone as gone:
         raise DeployRefused(_image_gone(image)) from gone
+    except OverQuota as over:
+        raise DeployRefused(str(over)) from over
     wake(release.webservice, now=at)
     return release
 
@@ -183,14 +185,14 @@ def configure(tool: Tool, *, by: User, at: datetime, **changes: Any) -> Webservi
 
 
 def _check_configuration(webservice: Webservice) -> None:
-    most = settings.REPLICAS_AT_MOST
-    if not 1 <= webservice.replicas <= most:
-        raise DeployRefused(_("Choose from 1 to %(most)d replicas.") % {"most": most})
     try:
         webservice.clean_fields(exclude=["tool"])
     except ValidationError as error:
-        why = " ".join(error.messages)
-        raise DeployRefused(_("Health check: %(why)s") % {"why": why}) from error
+        field, sentences = next(iter(error.message_dict.items()))
+        label = getattr(webservice._meta.get_field(field), "verbose_name", field)
+        raise DeployRefused(f"{str(label).capitalize()}: {' '.join(sentences)}") from error
+    if too_much := excess(webservice.tool, webservice.configuration):
+        raise DeployRefused(too_much)
 
 
 def _run_as_configured(

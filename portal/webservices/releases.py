@@ -15,10 +15,15 @@ from portal.tools.operations import record_event, variables_for
 from portal.webservices.comparison import fingerprints
 from portal.webservices.models import Release, Webservice
 from portal.webservices.states import Cause, Reason, ReleaseStatus, Status
+from portal.webservices.usage import excess
 
 
 class ImageGone(Exception):
     """The image was deleted to make room."""
+
+
+class OverQuota(Exception):
+    """In words: it would need more than the tool may use."""
 
 
 def webservice_of(tool: Tool, *, at: datetime) -> Webservice:
@@ -43,7 +48,7 @@ def make_release(
     """The tool's next release; one that was still starting is given up for it.
 
     It runs as the webservice is configured, or as `configuration` says, which then is what the
-    webservice is configured to. Raises ImageGone.
+    webservice is configured to. Raises ImageGone or OverQuota.
     """
     webservice = webservice_of(image.tool, at=at)
     with transaction.atomic():
@@ -58,6 +63,8 @@ def make_release(
         if not Image.objects.filter(pk=image.pk, removed_at=None).exists():
             raise ImageGone
         webservice.refresh_from_db()
+        if too_much := excess(image.tool, webservice.configuration):
+            raise OverQuota(too_much)
         for earlier in webservice.releases.filter(status=ReleaseStatus.STARTING):
             earlier.move_to(ReleaseStatus.RETIRED, at=at, reason_code=Reason.REPLACED, ended_at=at)
         release = webservice.releases.create(

@@ -5,7 +5,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from portal.webservices.models import Release, Replica, Webservice
+from portal.tools.models import QuotaRequest
+from portal.webservices.models import LEAST_CPU, LEAST_MEMORY, Release, Replica, Webservice
 
 
 class ReplicaSerializer(serializers.ModelSerializer):
@@ -82,7 +83,7 @@ class WebserviceSerializer(serializers.ModelSerializer):
         model = Webservice
         fields = [
             "tool", "url", "status", "reason_code", "reason", "is_wanted", "replicas",
-            "health_check_path", "live", "starting", "running",
+            "health_check_path", "memory_bytes", "cpu_millis", "live", "starting", "running",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -90,6 +91,55 @@ class WebserviceSerializer(serializers.ModelSerializer):
     def get_running(self, webservice: Webservice) -> list[dict[str, Any]]:
         replicas = Replica.objects.filter(release__webservice=webservice)
         return list(ReplicaSerializer(replicas.select_related("release"), many=True).data)
+
+
+class UseSerializer(serializers.Serializer):
+    resource = serializers.CharField()
+    what = serializers.CharField(source="label")
+    used = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    percent = serializers.IntegerField()
+
+
+class AmountsField(serializers.DictField):
+    """{resource: amount}, in bytes, thousandths of a processor, minutes or pieces."""
+
+    child = serializers.IntegerField(min_value=0)
+
+
+class QuotaRequestSerializer(serializers.ModelSerializer):
+    tool = serializers.CharField(source="tool.name", read_only=True)
+    asked_by = serializers.CharField(source="asked_by.username", default=None, read_only=True)
+    decided_by = serializers.CharField(source="decided_by.username", default=None, read_only=True)
+    wanted = AmountsField(read_only=True)
+    granted = AmountsField(read_only=True)
+
+    class Meta:
+        model = QuotaRequest
+        fields = [
+            "id", "tool", "status", "wanted", "granted", "reason", "asked_by", "asked_at",
+            "answer", "decided_by", "decided_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class QuotasSerializer(serializers.Serializer):
+    uses = UseSerializer(many=True)
+    requests = QuotaRequestSerializer(many=True)
+
+
+class AskSerializer(serializers.Serializer):
+    reason = serializers.CharField(max_length=2000)
+    wanted = AmountsField()
+
+
+class GrantSerializer(serializers.Serializer):
+    amounts = AmountsField(required=False, help_text="What was asked for if none.")
+    answer = serializers.CharField(max_length=2000, allow_blank=True, default="")
+
+
+class RefuseSerializer(serializers.Serializer):
+    answer = serializers.CharField(max_length=2000)
 
 
 class DeploySerializer(serializers.Serializer):
@@ -100,6 +150,12 @@ class DeploySerializer(serializers.Serializer):
 class ConfigureSerializer(serializers.Serializer):
     replicas = serializers.IntegerField(min_value=1, required=False)
     health_check_path = serializers.CharField(max_length=200, required=False)
+    memory_bytes = serializers.IntegerField(
+        min_value=LEAST_MEMORY, max_value=2**50, required=False, help_text="Of each replica."
+    )
+    cpu_millis = serializers.IntegerField(
+        min_value=LEAST_CPU, max_value=10**6, required=False, help_text="1000 is one processor."
+    )
 
 
 class ScaleSerializer(serializers.Serializer):

@@ -3,6 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 from functools import cache, partial
+from typing import Protocol, runtime_checkable
 
 from celery import shared_task
 from django.conf import settings
@@ -10,18 +11,20 @@ from django.db.transaction import on_commit
 from django.dispatch import receiver
 from django.utils import timezone
 
+from builds.lifecycle.enforcement import CPU_LIMIT, MEMORY_LIMIT, Enforcement, Means
 from builds.models import Build
 from builds.states import Status
 from builds.tasks import AFTER_ERROR, LATE, LEASE, SWEPT_AT_ONCE, build_finished, set_alarm
 from builds.tasks import engine as build_engine
 from portal.cluster.base import ClusterError
+from portal.tools.operations import record_event
 from portal.webservices import rollout
 from portal.webservices.engines.base import EngineError, WebserviceEngine
 from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngine
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
-from portal.webservices.releases import ImageGone, builds_to_deploy, make_release
+from portal.webservices.releases import ImageGone, OverQuota, builds_to_deploy, make_release
 from portal.webservices.retention import remove_old_images, remove_old_unpacked
 from portal.webservices.states import Cause
 
@@ -43,6 +46,22 @@ def engine() -> WebserviceEngine:
             trusts_all=settings.TRUST_ALL_USERS,
         )
     )
+
+
+@runtime_checkable
+class Confines(Protocol):
+    """An engine that can say what its machine really enforces."""
+
+    def enforcement(self) -> Enforcement: ...
+
+
+def limits_that_hold() -> list[Means]:
+    """How the limits on memory and processors are enforced; empty where a cluster does it."""
+    chosen = engine()
+    if not isinstance(chosen, Confines):
+        return []
+    limits = (MEMORY_LIMIT, CPU_LIMIT)
+    return [each for each in chosen.enforcement().means if each.name in limits]
 
 
 @shared_task
@@ -127,8 +146,15 @@ def deploy_build(build: Build) -> None:
             cause=Cause.BUILT,
             at=timezone.now(),
         )
-    except ImageGone:
-        log.info("the image of build %s is gone", build)
+    except (ImageGone, OverQuota) as refusal:
+        why = str(refusal) or "its image is gone"
+        record_event(
+            build.tool,
+            by=None,
+            action="webservice.not-deployed",
+            summary=f"{build}: {why}",
+            at=timezone.now(),
+        )
         return
     wake(release.webservice, now=timezone.now())
 

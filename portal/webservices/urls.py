@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.webservices import history, views
+from portal.webservices import history, quotas, views
 
 RELEASE = "tools/<slug:name>/webservice/releases/<int:number>/"
 
@@ -26,4 +26,7 @@ urlpatterns = [
     path(f"{RELEASE}rollback/", history.release_rollback, name="release_rollback"),
     path(f"{RELEASE}pin/", history.release_pin, name="release_pin"),
     path("tools/<slug:name>/images/", history.image_list, name="image_list"),
+    path("tools/<slug:name>/quotas/", quotas.tool_quotas, name="tool_quotas"),
+    path("quota-requests/", quotas.quota_requests, name="quota_requests"),
+    path("quota-requests/<int:pk>/decide/", quotas.quota_decide, name="quota_decide"),
 ]

@@ -192,7 +192,7 @@ def webservice_configure(request: MemberRequest, name: str) -> HttpResponse:
     form = ConfigureForm(request.POST)
     if form.is_valid():
         try:
-            operations.configure(tool, by=request.user, at=timezone.now(), **form.cleaned_data)
+            operations.configure(tool, by=request.user, at=timezone.now(), **form.configuration)
             messages.success(request, _("Saved."))
         except DeployRefused as refusal:
             messages.error(request, str(refusal))

@@ -170,3 +170,10 @@ def test_two_portals_do_not_share_a_group(tmp_path):
     for group in groups:
         group.remove()
     assert groups[0].folders != groups[1].folders
+
+
+def test_without_a_group_each_process_has_its_memory_limited():
+    script = "python3 -c 'x = bytearray(300_000_000)'"
+    assert run(script)[0] == 0
+    status, output = run(script, memory_bytes=100_000_000)
+    assert (status, "MemoryError" in output) == (1, True)

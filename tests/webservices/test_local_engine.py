@@ -18,6 +18,7 @@ from builds.lifecycle import enforcement
 from builds.lifecycle.build import Built
 from builds.lifecycle.buildpack import Buildpack, host_target
 from builds.lifecycle.cache import Cache
+from builds.lifecycle.cgroups import Cgroup
 from builds.lifecycle.export import Exporter, Source
 from builds.lifecycle.layers import Process
 from builds.lifecycle.layout import Layout
@@ -25,7 +26,7 @@ from builds.lifecycle.oci import ImageStore
 from portal.webservices.engines import proxy
 from portal.webservices.engines.base import EngineError, Phase, ReplicaOrder
 from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngine
-from portal.webservices.engines.shim import RotatingLog
+from portal.webservices.engines.shim import PIDS, RotatingLog
 
 pytestmark = pytest.mark.skipif(
     enforcement.probe().mode != "namespaces",
@@ -56,6 +57,8 @@ COMMANDS = {
     "exits": "echo going; exit 4",
     "silent": "sleep 600",
     "chatty": "yes 'a line of some length' | head -n 600000; sleep 600",
+    "busy": "echo going; while :; do :; done",
+    "hungry": "echo going; python3 -c 'x = bytearray(200_000_000)'",
     "elsewhere": "python3 -m http.server --bind 127.0.0.1 $((PORT + 1))",
 }
 
@@ -199,6 +202,44 @@ def test_an_error_on_the_health_check_is_shown_with_its_answer(engine, replica):
     answered = "HTTP 500 for /broken: one"
     wait_for(lambda: (p := engine.observe(order).probe) and p.answer.startswith(answered))
     assert engine.observe(order).phase is Phase.STARTING
+
+
+needs_groups = pytest.mark.skipif(
+    not all(
+        each.enforced
+        for each in enforcement.probe().means
+        if each.name in (enforcement.MEMORY_LIMIT, enforcement.CPU_LIMIT)
+    ),
+    reason="no control groups here",
+)
+
+
+@needs_groups
+def test_a_replica_gets_no_more_processor_time_than_it_may(engine, replica, state):
+    order = replica("busy", cpu_millis=100)
+    wait_for(lambda: "going" in log_of(engine, order))
+    group = Cgroup.of(
+        state / "services" / order.name,
+        memory_bytes=order.memory_bytes,
+        pids=PIDS,
+        cpu_millis=order.cpu_millis,
+    )
+    assert group and group.limits_cpu
+
+    def throttled():
+        for folder in group.folders:
+            if (folder / "cpu.stat").exists():
+                lines = (folder / "cpu.stat").read_text().splitlines()
+                return int(dict(line.split() for line in lines)["nr_throttled"])
+        return 0
+
+    wait_for(lambda: throttled() > 3)
+
+
+@needs_groups
+def test_a_replica_that_needs_more_memory_than_it_may_is_told(engine, replica):
+    order = replica("hungry", memory_bytes=64 * 1024**2)
+    wait_for(lambda: "it needed more than 64 MB of memory" in log_of(engine, order))
 
 
 def test_a_flood_of_output_is_kept_to_a_limit_with_true_offsets(engine, replica):

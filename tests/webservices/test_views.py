@@ -84,7 +84,7 @@ def test_it_is_stopped_started_and_restarted_in_the_browser(live, client):
     ("data", "words"),
     [
         ({"replicas": 2, "health_check_path": "/healthz"}, "Saved."),
-        ({"replicas": 99, "health_check_path": "/"}, "Choose from 1 to 4"),
+        ({"replicas": 99, "health_check_path": "/"}, "Replicas: 99 asked for, hat may use 4."),
         ({"replicas": 1, "health_check_path": "x y"}, "Begin with /"),
     ],
 )

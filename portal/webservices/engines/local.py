@@ -56,7 +56,7 @@ class LocalWebserviceEngine:
 
     def submit(self, order: ReplicaOrder) -> None:
         folder = self._folder(order)
-        if self._mode() is Mode.NONE:
+        if self.enforcement().mode is Mode.NONE:
             raise EngineError("No sandbox works on this machine; see the status page.")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -82,20 +82,22 @@ class LocalWebserviceEngine:
             health_check_path=order.health_check_path,
             images=str(state / "images" / order.tool),
             releases=str(state / "releases"),
-            sandbox=self._mode(),
+            sandbox=self.enforcement().mode,
             places=str(state / "places"),
             bases=str(state / "bases"),
             connect_ports=list(self._settings.connect_ports),
             memory_bytes=order.memory_bytes,
+            cpu_millis=order.cpu_millis,
         )
         new = folder / "spec.new"
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(asdict(spec), file)
         new.replace(folder / "spec.json")
 
-    def _mode(self) -> Mode:
+    def enforcement(self) -> enforcement.Enforcement:
+        """What keeps replicas in on this machine."""
         settings = self._settings
-        return enforcement.probe(settings.sandbox, trusts_all=settings.trusts_all).mode
+        return enforcement.probe(settings.sandbox, trusts_all=settings.trusts_all)
 
     def _start(self, folder: Path, lock: int, order: ReplicaOrder) -> None:
         """Start the keeper, which inherits the lock and holds it until it ends."""

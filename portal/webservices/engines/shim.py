@@ -58,6 +58,7 @@ class Spec:
     releases: str
     connect_ports: list[int]
     memory_bytes: int
+    cpu_millis: int
     sandbox: str = Mode.NAMESPACES
     # Directories of what is unpacked where nothing can be mounted, and of other systems.
     places: str = ""
@@ -136,7 +137,12 @@ class Keeper:
         self._failures = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._held: IO[bytes] | None = None
-        self._cgroup = Cgroup.of(self.folder, memory_bytes=self.spec.memory_bytes, pids=PIDS)
+        self._cgroup = Cgroup.of(
+            self.folder,
+            memory_bytes=self.spec.memory_bytes,
+            pids=PIDS,
+            cpu_millis=self.spec.cpu_millis,
+        )
 
     def run(self) -> None:
         """Keep the replica running until SIGTERM."""

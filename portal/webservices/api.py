@@ -60,9 +60,11 @@ class WebserviceDetail(APIView):
         tool = maintained(request, name)
         change = ConfigureSerializer(data=request.data)
         change.is_valid(raise_exception=True)
-        return _answer(
-            _attempt(operations.configure, tool, by=person(request), **change.validated_data)
-        )
+        changes = change.validated_data
+        branch = changes.pop("deploy_branch", None)
+        if branch is not None:
+            _attempt(operations.follow_branch, tool, branch, by=person(request))
+        return _answer(_attempt(operations.configure, tool, by=person(request), **changes))
 
 
 class Deploy(APIView):
@@ -108,6 +110,20 @@ class Stop(APIView):
         webservice = webservice_of(maintained(request, name), at=timezone.now())
         _attempt(operations.stop, webservice, by=person(request))
         return _answer(webservice, status.HTTP_202_ACCEPTED)
+
+
+class Resume(APIView):
+    """Go on deploying builds by themselves, after a rollback paused that."""
+
+    required_role = "maintainer"
+    scopes = RUNNING
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=None, responses=WebserviceSerializer)
+    def post(self, request: Request, name: str) -> Response:
+        webservice = webservice_of(maintained(request, name), at=timezone.now())
+        _attempt(operations.resume_deploys, webservice, by=person(request))
+        return _answer(webservice)
 
 
 class Scale(APIView):
@@ -167,6 +183,7 @@ urlpatterns = [
     path("tools/<slug:name>/webservice/restart/", Restart.as_view(), name="api_restart"),
     path("tools/<slug:name>/webservice/start/", Restart.as_view(), name="api_start"),
     path("tools/<slug:name>/webservice/stop/", Stop.as_view(), name="api_stop"),
+    path("tools/<slug:name>/webservice/resume/", Resume.as_view(), name="api_resume"),
     path("tools/<slug:name>/webservice/scale/", Scale.as_view(), name="api_scale"),
     path("tools/<slug:name>/webservice/releases/", ReleaseList.as_view(), name="api_releases"),
     path("tools/<slug:name>/webservice/logs/", WebserviceLogs.as_view(), name="api_output"),

@@ -13,7 +13,7 @@ from portal.accounts.permissions import MemberRequest, requires
 from portal.tools.models import Tool
 from portal.webservices import operations
 from portal.webservices.comparison import differences
-from portal.webservices.models import Release
+from portal.webservices.models import Release, Webservice
 from portal.webservices.operations import DeployRefused
 from portal.webservices.retention import verdicts
 
@@ -82,6 +82,33 @@ def release_rollback(request: MemberRequest, name: str, number: int) -> HttpResp
         return redirect(release)
     text = _("Release %(number)d starts with the image and configuration of release %(old)d.")
     messages.success(request, text % {"number": made.number, "old": release.number})
+    return redirect("webservice", name)
+
+
+@requires("maintainer")
+@require_POST
+def webservice_follow(request: MemberRequest, name: str) -> HttpResponse:
+    """Choose the branch of which builds are deployed by themselves."""
+    tool = get_object_or_404(Tool.objects.maintained_by(request.user), name=name)
+    branch = request.POST.get("deploy_branch", "")
+    try:
+        operations.follow_branch(tool, branch, by=request.user, at=timezone.now())
+        messages.success(request, _("Saved."))
+    except DeployRefused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("webservice", name)
+
+
+@requires("maintainer")
+@require_POST
+def webservice_resume(request: MemberRequest, name: str) -> HttpResponse:
+    tool = get_object_or_404(Tool.objects.maintained_by(request.user), name=name)
+    webservice = get_object_or_404(Webservice, tool=tool)
+    try:
+        operations.resume_deploys(webservice, by=request.user, at=timezone.now())
+        messages.success(request, _("The next build that succeeds is deployed again."))
+    except DeployRefused as refusal:
+        messages.error(request, str(refusal))
     return redirect("webservice", name)
 
 

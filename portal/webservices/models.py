@@ -81,6 +81,14 @@ class Webservice(Configured, Movable, Watched):
 
     tool = models.OneToOneField(Tool, on_delete=models.CASCADE, related_name="webservice")
     is_wanted = models.BooleanField(default=False)
+    # When a build of this branch or tag succeeds, it is deployed; empty for none.
+    deploy_branch = models.CharField(max_length=255, blank=True)
+    # Builds that ended earlier are not deployed by themselves.
+    deploys_since = models.DateTimeField(null=True, blank=True)
+    # The rollback that stopped deploys that nobody asks for; None when they go on.
+    paused_by = models.ForeignKey(
+        "Release", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     last_release_number = models.PositiveIntegerField(default=0)
     # The ports that requests are led to, as decided by the last look.
     routed_ports = models.JSONField(default=list, blank=True)

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from builds.lifecycle.source import SourceRefused, check_ref
 from builds.models import Image
 from portal.accounts.models import User
 from portal.tools.models import Tool
@@ -103,7 +104,8 @@ def rollback(
 ) -> Release:
     """A new release of what an earlier one ran, as it ran it; it pins the image.
 
-    Variables are as they are now: their earlier values are not kept.
+    It pauses automatic deploys, which would undo it. Variables are as they are now: their earlier
+    values are not kept.
     """
     current = webservice.starting or webservice.live
     if current and current.pk == to.pk and webservice.is_wanted:
@@ -126,6 +128,40 @@ def rollback(
         configuration=to.configuration,
         rolled_back_to=to.number,
     )
+
+
+def follow_branch(tool: Tool, branch: str, *, by: User, at: datetime) -> Webservice:
+    """Deploy builds of this branch or tag when they succeed, from now on; "" for none."""
+    webservice = webservice_of(tool, at=at)
+    try:
+        branch = check_ref(branch.strip())
+    except SourceRefused as refused:
+        raise DeployRefused(str(refused)) from refused
+    before = webservice.deploy_branch
+    if branch == before:
+        return webservice
+    with transaction.atomic():
+        Webservice.objects.filter(pk=webservice.pk).update(deploy_branch=branch, deploys_since=at)
+        record_event(
+            tool,
+            by=by,
+            action="webservice.follows",
+            summary=branch or "-",
+            before={"deploy_branch": before},
+            after={"deploy_branch": branch},
+            at=at,
+        )
+    webservice.refresh_from_db()
+    return webservice
+
+
+def resume_deploys(webservice: Webservice, *, by: User, at: datetime) -> None:
+    """Let builds that end from now on be deployed again; those of the pause are not."""
+    paused = Webservice.objects.filter(pk=webservice.pk).exclude(paused_by=None)
+    with transaction.atomic():
+        if not paused.update(paused_by=None, deploys_since=at):
+            raise DeployRefused(_("Automatic deploys are not paused."))
+        record_event(webservice.tool, by=by, action="webservice.resumed", summary="", at=at)
 
 
 def pin(release: Release, *, is_pinned: bool, by: User, at: datetime) -> Release:

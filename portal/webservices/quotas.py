@@ -40,7 +40,7 @@ def tool_quotas(request: MemberRequest, name: str) -> HttpResponse:
         "tool": tool,
         "tab": "quotas",
         "uses": uses_of(tool, now=timezone.now()),
-        "means": limits_that_hold(),
+        "means": [] if tool.cluster_id else limits_that_hold(),
         "requests": [_in_words(each) for each in asked],
         "form": form,
         "can_edit": tool.can_edit(request.user),

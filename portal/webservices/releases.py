@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from builds.models import Build, Image
 from builds.states import Status as BuildStatus
@@ -81,6 +83,8 @@ def make_release(
             created_at=at,
             **webservice.configuration,
         )
+        if rolled_back_to is not None:
+            Webservice.objects.filter(pk=webservice.pk).update(paused_by=release)
         _record(release, by=by, at=at)
     return release
 
@@ -102,14 +106,64 @@ def _record(release: Release, *, by: User | None, at: datetime) -> None:
     )
 
 
-def builds_to_deploy(
-    *, finished_after: datetime, finished_before: datetime
-) -> QuerySet[Build, Build]:
-    """Builds that were to be deployed and have no release yet."""
-    return Build.objects.filter(
-        deploy_when_built=True,
+def builds_to_deploy(*, finished_after: datetime, finished_before: datetime) -> list[Build]:
+    """Builds that are to be deployed and have no release yet."""
+    follows = Q(tool__webservice__deploy_branch=F("ref")) & ~Q(ref="")
+    builds = Build.objects.filter(
+        Q(deploy_when_built=True) | follows,
         status=BuildStatus.SUCCEEDED,
         finished_at__range=(finished_after, finished_before),
         image__releases=None,
         image__removed_at=None,
     ).exclude(image__default_process="")
+    chosen = builds.select_related("tool__webservice__paused_by__actor", "image", "actor")
+    return [build for build in chosen.order_by("pk") if is_to_be_deployed(build)]
+
+
+def is_to_be_deployed(build: Build) -> bool:
+    """Whether somebody asked for just this, or the webservice follows its branch and may go on."""
+    return _is_asked_for(build) or (_is_followed(build) and not why_not_by_itself(build))
+
+
+def _is_asked_for(build: Build) -> bool:
+    """By a person, or by a program of theirs: a rollback does not stop them."""
+    return build.deploy_when_built and build.trigger in (Build.Trigger.PERSON, Build.Trigger.TOKEN)
+
+
+def _is_followed(build: Build) -> bool:
+    webservice = getattr(build.tool, "webservice", None)
+    is_by_push = build.trigger == Build.Trigger.WEBHOOK
+    if webservice is None or not webservice.deploy_branch or is_by_push > build.deploy_when_built:
+        # A hook may say that its builds are not deployed.
+        return build.deploy_when_built
+    return build.ref == webservice.deploy_branch
+
+
+def is_held_back(build: Build) -> bool:
+    """Whether it would have been deployed by itself, had nothing stood against it."""
+    return not _is_asked_for(build) and _is_followed(build) and bool(why_not_by_itself(build))
+
+
+def why_not_by_itself(build: Build) -> str:
+    """What stands against deploying a build that nobody waits for, in words, or ""."""
+    webservice: Webservice | None = getattr(build.tool, "webservice", None)
+    if webservice is None:
+        return ""
+    if webservice.paused_by:
+        return paused(webservice.paused_by)
+    since, ended = webservice.deploys_since, build.finished_at
+    if since and ended and ended < since:
+        return _("It ended before automatic deploys began.")
+    newer = webservice.releases.filter(image__build__number__gt=build.number)
+    return _("A newer build was deployed already.") if newer.exists() else ""
+
+
+def paused(rollback: Release) -> str:
+    """By which rollback, in words."""
+    return _(
+        "Automatic deploys are paused by the rollback to release %(number)s by %(user)s on %(day)s."
+    ) % {
+        "number": rollback.rolled_back_to,
+        "user": rollback.actor or _("the platform"),
+        "day": date_format(rollback.created_at),
+    }

@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from portal.tools.models import QuotaRequest
 from portal.webservices.models import LEAST_CPU, LEAST_MEMORY, Release, Replica, Webservice
+from portal.webservices.releases import paused
 
 
 class ReplicaSerializer(serializers.ModelSerializer):
@@ -78,14 +79,21 @@ class WebserviceSerializer(serializers.ModelSerializer):
     live = ReleaseSerializer(read_only=True, allow_null=True)
     starting = ReleaseSerializer(read_only=True, allow_null=True)
     running = serializers.SerializerMethodField()
+    paused = serializers.SerializerMethodField(
+        help_text="Why automatic deploys are paused; null when they are not."
+    )
 
     class Meta:
         model = Webservice
         fields = [
             "tool", "url", "status", "reason_code", "reason", "is_wanted", "replicas",
-            "health_check_path", "memory_bytes", "cpu_millis", "live", "starting", "running",
+            "health_check_path", "memory_bytes", "cpu_millis", "deploy_branch", "paused", "live",
+            "starting", "running",
         ]  # fmt: skip
         read_only_fields = fields
+
+    def get_paused(self, webservice: Webservice) -> str | None:
+        return paused(webservice.paused_by) if webservice.paused_by else None
 
     @extend_schema_field(ReplicaSerializer(many=True))
     def get_running(self, webservice: Webservice) -> list[dict[str, Any]]:
@@ -155,6 +163,13 @@ class ConfigureSerializer(serializers.Serializer):
     )
     cpu_millis = serializers.IntegerField(
         min_value=LEAST_CPU, max_value=10**6, required=False, help_text="1000 is one processor."
+    )
+
+    deploy_branch = serializers.CharField(
+        max_length=255,
+        allow_blank=True,
+        required=False,
+        help_text="Builds of this branch or tag are deployed when they succeed; empty for none.",
     )
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.transaction import on_commit
 from django.dispatch import receiver
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from builds.lifecycle.enforcement import CPU_LIMIT, MEMORY_LIMIT, Enforcement, Means
 from builds.models import Build
@@ -24,7 +25,15 @@ from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngin
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
-from portal.webservices.releases import ImageGone, OverQuota, builds_to_deploy, make_release
+from portal.webservices.releases import (
+    ImageGone,
+    OverQuota,
+    builds_to_deploy,
+    is_held_back,
+    is_to_be_deployed,
+    make_release,
+    why_not_by_itself,
+)
 from portal.webservices.retention import remove_old_images, remove_old_unpacked
 from portal.webservices.states import Cause
 
@@ -125,9 +134,13 @@ def clean_up() -> None:
 @receiver(build_finished)
 def deploy_when_built(sender: type[Build], build: Build, **_kwargs: object) -> None:
     """Deploy a build whose maintainer asked for it; should this be lost, the sweep does it."""
-    build.refresh_from_db(fields=["deploy_when_built"])
-    if build.status == Status.SUCCEEDED and build.deploy_when_built:
+    if build.status != Status.SUCCEEDED:
+        return
+    build = Build.objects.select_related("tool__webservice__paused_by__actor").get(pk=build.pk)
+    if is_to_be_deployed(build):
         deploy_build(build)
+    elif is_held_back(build):
+        _not_deployed(build, why_not_by_itself(build))
 
 
 def deploy_build(build: Build) -> None:
@@ -147,16 +160,14 @@ def deploy_build(build: Build) -> None:
             at=timezone.now(),
         )
     except (ImageGone, OverQuota) as refusal:
-        why = str(refusal) or "its image is gone"
-        record_event(
-            build.tool,
-            by=None,
-            action="webservice.not-deployed",
-            summary=f"{build}: {why}",
-            at=timezone.now(),
-        )
+        _not_deployed(build, str(refusal) or _("its image is gone"))
         return
     wake(release.webservice, now=timezone.now())
+
+
+def _not_deployed(build: Build, why: str) -> None:
+    summary, now = f"{build}: {why}", timezone.now()
+    record_event(build.tool, by=None, action="webservice.not-deployed", summary=summary, at=now)
 
 
 def wake(webservice: Webservice, *, now: datetime) -> None:

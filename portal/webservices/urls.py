@@ -25,6 +25,12 @@ urlpatterns = [
     path(RELEASE, history.release_detail, name="release"),
     path(f"{RELEASE}rollback/", history.release_rollback, name="release_rollback"),
     path(f"{RELEASE}pin/", history.release_pin, name="release_pin"),
+    path(
+        "tools/<slug:name>/webservice/follow/", history.webservice_follow, name="webservice_follow"
+    ),
+    path(
+        "tools/<slug:name>/webservice/resume/", history.webservice_resume, name="webservice_resume"
+    ),
     path("tools/<slug:name>/images/", history.image_list, name="image_list"),
     path("tools/<slug:name>/quotas/", quotas.tool_quotas, name="tool_quotas"),
     path("quota-requests/", quotas.quota_requests, name="quota_requests"),

@@ -21,6 +21,7 @@ from portal.webservices.comparison import fingerprints, pending
 from portal.webservices.forms import ConfigureForm
 from portal.webservices.models import Release, Replica, Webservice
 from portal.webservices.operations import DeployRefused
+from portal.webservices.releases import paused
 from portal.webservices.tasks import output_of
 
 PAGE_SIZE = 20
@@ -120,6 +121,7 @@ def _status_context(
         "webservice": webservice,
         "live": live,
         "pending": pending(live, variables),
+        "paused": paused(webservice.paused_by) if webservice and webservice.paused_by else "",
         "starting": webservice.starting if webservice else None,
         "failed": webservice.failed if webservice else None,
         "replicas": replicas.order_by("-release", "index") if webservice else [],

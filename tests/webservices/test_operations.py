@@ -68,9 +68,9 @@ def test_a_build_that_was_to_be_deployed_is_found_until_it_is(image):
     build = image.build
     type(build).objects.update(deploy_when_built=True)
     due = {"finished_after": NOW.replace(hour=11), "finished_before": NOW.replace(hour=13)}
-    assert list(builds_to_deploy(**due)) == [build]
+    assert builds_to_deploy(**due) == [build]
     deploy_build(build)
-    assert not builds_to_deploy(**due).exists()
+    assert builds_to_deploy(**due) == []
 
 
 def test_a_build_without_a_process_is_not_deployed(make_image):

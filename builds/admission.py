@@ -25,7 +25,7 @@ class Waiting:
     because: str
 
 
-def _lock_queue() -> None:
+def lock_queue() -> None:
     """Let one transaction at a time decide; SQLite's IMMEDIATE transactions do so by themselves."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -57,7 +57,7 @@ def startable() -> list[int]:
 def admit(build: Build, *, now: datetime, sealed_variables: bytes | None = None) -> bool:
     """Move a queued build to running if it is its turn; the limits hold under any concurrency."""
     with transaction.atomic():
-        _lock_queue()
+        lock_queue()
         return build.pk in startable() and build.move_to(
             Status.RUNNING, at=now, started_at=now, sealed_variables=sealed_variables
         )

@@ -18,9 +18,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from builds.caches import cache_of, clear_cache
 from builds.models import Build
 from builds.operations import BuildRefused, Source, cancel_build, start_build
-from builds.serializers import BuildDetailSerializer, BuildSerializer, NewBuildSerializer
+from builds.serializers import (
+    BuildDetailSerializer,
+    BuildSerializer,
+    CacheSerializer,
+    NewBuildSerializer,
+)
 from builds.states import Status
 from builds.views import log_response
 from portal.accounts.models import ApiToken
@@ -125,6 +131,27 @@ class BuildCancel(APIView):
         return _accepted(build)
 
 
+class Cache(APIView):
+    """What the tool's builds find again. DELETE has the next build begin from nothing."""
+
+    required_role = "viewer"
+    scopes = RUNNING
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses=CacheSerializer)
+    def get(self, request: Request, name: str) -> Response:
+        cache = cache_of(visible(request, name))
+        return Response(CacheSerializer(cache or {"size": 0, "measured_at": None}).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, name: str) -> Response:
+        try:
+            clear_cache(maintained(request, name), by=person(request), at=timezone.now())
+        except BuildRefused as refused:
+            raise refusal(str(refused), field="") from refused
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 class PlainText(BaseRenderer):
     media_type = "text/plain"
     format = "txt"
@@ -174,5 +201,6 @@ urlpatterns = [
         BuildCancel.as_view(),
         name="api_build_cancel",
     ),
+    path("tools/<slug:name>/cache/", Cache.as_view(), name="api_cache"),
     path("tools/<slug:name>/builds/<int:number>/logs/", BuildLogs.as_view(), name="api_build_logs"),
 ]

@@ -35,6 +35,11 @@ class BuildSerializer(serializers.ModelSerializer):
         return ImageSerializer(image).data if image else None
 
 
+class CacheSerializer(serializers.Serializer):
+    size = serializers.IntegerField(help_text="Bytes, as measured after the last build.")
+    measured_at = serializers.DateTimeField(allow_null=True)
+
+
 class QueueSerializer(serializers.Serializer):
     position = serializers.IntegerField()
     because = serializers.CharField()

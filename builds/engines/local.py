@@ -183,6 +183,15 @@ class LocalEngine:
             folder.rename(doomed)
         detached.start("rm", "-rf", "--", str(doomed.parent))
 
+    def clear_cache(self, tool: str) -> None:
+        """Forget what builds of the tool would find again. Not while one runs."""
+        caches = self._settings.state / "cache"
+        self._builds.mkdir(parents=True, exist_ok=True)
+        # One for this machine's system, one for each other that it was built on.
+        for folder in (caches / tool, *caches.glob(f"{tool}@*")):
+            if folder.is_dir():
+                self._discard(folder)
+
     def keep_images(self, tool: str, digests: set[str]) -> int:
         """Delete the tool's other images; the bytes freed. Not while one of its builds runs."""
         return ImageStore(self._settings.state / "images" / tool).keep_only(digests)

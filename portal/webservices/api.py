@@ -1,6 +1,7 @@
 """REST: webservices, their releases and output."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, cast
 
 from django.db.models import QuerySet
@@ -25,6 +26,7 @@ from portal.webservices.models import Release, Webservice
 from portal.webservices.operations import DeployRefused
 from portal.webservices.releases import webservice_of
 from portal.webservices.serializers import (
+    CheckSerializer,
     ConfigureSerializer,
     DeploySerializer,
     ReleaseSerializer,
@@ -112,6 +114,27 @@ class Stop(APIView):
         return _answer(webservice, status.HTTP_202_ACCEPTED)
 
 
+class Check(APIView):
+    """Ask each replica for its health now, and see what it answers."""
+
+    required_role = "maintainer"
+    scopes = RUNNING
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=None, responses=CheckSerializer(many=True))
+    def post(self, request: Request, name: str) -> Response:
+        webservice = webservice_of(maintained(request, name), at=timezone.now())
+        try:
+            answers = operations.check(webservice)
+        except DeployRefused as refused:
+            raise Conflict(str(refused)) from refused
+        rows = [
+            {"release": each.release.number, "index": each.index, **asdict(answer)}
+            for each, answer in answers
+        ]
+        return Response(CheckSerializer(rows, many=True).data)
+
+
 class Resume(APIView):
     """Go on deploying builds by themselves, after a rollback paused that."""
 
@@ -183,6 +206,7 @@ urlpatterns = [
     path("tools/<slug:name>/webservice/restart/", Restart.as_view(), name="api_restart"),
     path("tools/<slug:name>/webservice/start/", Restart.as_view(), name="api_start"),
     path("tools/<slug:name>/webservice/stop/", Stop.as_view(), name="api_stop"),
+    path("tools/<slug:name>/webservice/check/", Check.as_view(), name="api_check"),
     path("tools/<slug:name>/webservice/resume/", Resume.as_view(), name="api_resume"),
     path("tools/<slug:name>/webservice/scale/", Scale.as_view(), name="api_scale"),
     path("tools/<slug:name>/webservice/releases/", ReleaseList.as_view(), name="api_releases"),

@@ -9,6 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from builds.caches import cache_of, clear_cache
+from builds.operations import BuildRefused
 from portal.accounts.permissions import MemberRequest, requires
 from portal.tools.models import Tool
 from portal.webservices import operations
@@ -127,6 +129,18 @@ def release_pin(request: MemberRequest, name: str, number: int) -> HttpResponse:
     return redirect(release)
 
 
+@requires("maintainer")
+@require_POST
+def cache_clear(request: MemberRequest, name: str) -> HttpResponse:
+    tool = get_object_or_404(Tool.objects.maintained_by(request.user), name=name)
+    try:
+        clear_cache(tool, by=request.user, at=timezone.now())
+        messages.success(request, _("The next build begins from nothing."))
+    except BuildRefused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("image_list", name)
+
+
 @requires("viewer")
 @require_GET
 def image_list(request: HttpRequest, name: str) -> HttpResponse:
@@ -138,6 +152,7 @@ def image_list(request: HttpRequest, name: str) -> HttpResponse:
         "tab": "webservice",
         "verdicts": decided,
         "size": sum(each.image.size for each in decided),
+        "cache": cache_of(tool),
         "freed": sum(each.image.size for each in decided if not each.is_kept),
         "can_edit": tool.can_edit(request.user),
     }

@@ -13,10 +13,11 @@ from builds.models import Image
 from portal.accounts.models import User
 from portal.tools.models import Tool
 from portal.tools.operations import record_event
-from portal.webservices.models import Release, Webservice
+from portal.webservices.engines.probe import Answer
+from portal.webservices.models import Release, Replica, Webservice
 from portal.webservices.releases import ImageGone, OverQuota, make_release, webservice_of
 from portal.webservices.states import Cause
-from portal.webservices.tasks import wake
+from portal.webservices.tasks import check_replicas, wake
 from portal.webservices.usage import excess
 
 NOTE_LENGTH = 200
@@ -128,6 +129,18 @@ def rollback(
         configuration=to.configuration,
         rolled_back_to=to.number,
     )
+
+
+def check(webservice: Webservice) -> list[tuple[Replica, Answer]]:
+    """The health of each replica, asked for now; changes nothing."""
+    answers = check_replicas(webservice)
+    if answers is None:
+        raise DeployRefused(
+            _("The cluster asks for the health of this webservice itself; see its last answers.")
+        )
+    if not answers:
+        raise DeployRefused(_("Nothing runs, so there is nothing to ask."))
+    return answers
 
 
 def follow_branch(tool: Tool, branch: str, *, by: User, at: datetime) -> Webservice:

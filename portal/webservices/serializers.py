@@ -150,6 +150,17 @@ class RefuseSerializer(serializers.Serializer):
     answer = serializers.CharField(max_length=2000)
 
 
+class CheckSerializer(serializers.Serializer):
+    """The answer of a replica to a health check."""
+
+    release = serializers.IntegerField()
+    index = serializers.IntegerField()
+    ok = serializers.BooleanField()
+    status = serializers.IntegerField(allow_null=True)
+    said = serializers.CharField(help_text="The start of the body, or what is wrong.")
+    seconds = serializers.FloatField()
+
+
 class DeploySerializer(serializers.Serializer):
     build = serializers.IntegerField(min_value=1, help_text="The number of a succeeded build.")
     process_type = serializers.CharField(max_length=100, allow_blank=True, default="")

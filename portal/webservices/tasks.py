@@ -18,10 +18,11 @@ from builds.states import Status
 from builds.tasks import AFTER_ERROR, LATE, LEASE, SWEPT_AT_ONCE, build_finished, set_alarm
 from builds.tasks import engine as build_engine
 from portal.cluster.base import ClusterError
-from portal.tools.operations import record_event
+from portal.tools.operations import record_event, variables_for
 from portal.webservices import rollout
-from portal.webservices.engines.base import EngineError, WebserviceEngine
+from portal.webservices.engines.base import EngineError, ReplicaOrder, WebserviceEngine
 from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngine
+from portal.webservices.engines.probe import Answer
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
@@ -104,6 +105,25 @@ def output_of(replica: Replica, *, since: int, limit: int) -> tuple[bytes, int]:
         return rollout.output_of(replica, cluster=cluster, since=since, limit=limit)
     except ClusterError as error:
         raise EngineError(str(error)) from error
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """An engine whose replicas can be asked for their health at any time."""
+
+    def check(self, order: ReplicaOrder) -> Answer: ...
+
+
+def check_replicas(webservice: Webservice) -> list[tuple[Replica, Answer]] | None:
+    """Ask each replica for its health now; None where only the cluster can."""
+    chosen = engine()
+    if webservice.tool.cluster or not isinstance(chosen, Checks):
+        return None
+    variables = variables_for(webservice.tool, phase="run")
+    replicas = Replica.objects.filter(release__webservice=webservice).select_related(
+        "release__image", "release__webservice__tool"
+    )
+    return [(each, chosen.check(each.order(variables))) for each in replicas]
 
 
 @shared_task

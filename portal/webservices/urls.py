@@ -20,6 +20,8 @@ urlpatterns = [
         views.webservice_configure,
         name="webservice_configure",
     ),
+    path("tools/<slug:name>/webservice/check/", views.webservice_check, name="webservice_check"),
+    path("tools/<slug:name>/cache/clear/", history.cache_clear, name="cache_clear"),
     path("tools/<slug:name>/webservice/events/", views.webservice_events, name="webservice_events"),
     path("tools/<slug:name>/webservice/log/", views.webservice_log, name="webservice_log"),
     path(RELEASE, history.release_detail, name="release"),

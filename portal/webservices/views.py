@@ -204,6 +204,21 @@ def webservice_configure(request: MemberRequest, name: str) -> HttpResponse:
     return redirect("webservice", name)
 
 
+@requires("maintainer")
+@require_POST
+def webservice_check(request: MemberRequest, name: str) -> HttpResponse:
+    """Ask each replica for its health now; a fragment for the page, or a page of its own."""
+    tool = _maintained(request, name)
+    context: dict[str, Any] = {"tool": tool, "tab": "webservice", "can_edit": True}
+    try:
+        context["answers"] = operations.check(get_object_or_404(Webservice, tool=tool))
+    except DeployRefused as refusal:
+        context["refusal"] = str(refusal)
+    is_fragment = "HX-Request" in request.headers
+    template = "webservices/_check.html" if is_fragment else "webservices/check.html"
+    return render(request, template, context)
+
+
 @requires("viewer")
 async def webservice_events(request: MemberRequest, name: str) -> HttpResponseBase:
     replica = await sync_to_async(_watched_or_404)(request, name)

@@ -204,6 +204,17 @@ def test_an_error_on_the_health_check_is_shown_with_its_answer(engine, replica):
     assert engine.observe(order).phase is Phase.STARTING
 
 
+def test_a_replica_is_asked_for_its_health_at_any_time(engine, replica):
+    order = replica()
+    healthy(engine, order)
+    answer = engine.check(order)
+    assert (answer.ok, answer.status, answer.said) == (True, 200, "one ")
+    broken = engine.check(replace(order, health_check_path="/broken"))
+    assert (broken.ok, broken.status) == (False, 500)
+    assert "[redacted]" in engine.check(replace(order, secrets=("one ",))).said
+    assert "listens" in engine.check(replace(order, port=free_port())).said
+
+
 needs_groups = pytest.mark.skipif(
     not all(
         each.enforced

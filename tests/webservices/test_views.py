@@ -2,10 +2,13 @@
 
 import pytest
 
+from portal.webservices import tasks
 from portal.webservices.engines.base import Phase
+from portal.webservices.engines.probe import Answer
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.operations import deploy
 from tests.conftest import NOW
+from tests.engines import ScriptedReplicas
 
 
 def text(answer):
@@ -141,3 +144,32 @@ def test_it_is_configured_over_rest(hat, rest):
     data = {"health_check_path": "/healthz"}
     answer = rest.patch("/api/v1/tools/hat/webservice/", data)
     assert (answer.status_code, answer.json()["health_check_path"]) == (200, "/healthz")
+
+
+@pytest.fixture
+def answering(monkeypatch):
+    """An engine that asks a server of this test instead of the replica's port."""
+    chosen = ScriptedReplicas()
+    chosen.check = lambda order: Answer(False, 503, "<b>down</b>", 0.25)
+    monkeypatch.setattr(tasks, "engine", lambda: chosen)
+
+
+def test_the_health_check_is_tried_in_the_browser(live, client, answering):
+    page = text(client.post("/tools/hat/webservice/check/"))
+    assert "HTTP 503" in page
+    assert "&lt;b&gt;down&lt;/b&gt;" in page
+    assert "<html" in page
+    fragment = text(client.post("/tools/hat/webservice/check/", headers={"HX-Request": "true"}))
+    assert "HTTP 503" in fragment
+    assert "<html" not in fragment
+
+
+def test_the_health_check_is_tried_over_rest(live, rest, bob, api_of, answering):
+    (answer,) = rest.post("/api/v1/tools/hat/webservice/check/").json()
+    assert (answer["release"], answer["index"], answer["status"]) == (1, 0, 503)
+    assert api_of(bob).post("/api/v1/tools/hat/webservice/check/").status_code == 404
+
+
+def test_where_nothing_runs_nothing_is_asked(hat, rest):
+    answer = rest.post("/api/v1/tools/hat/webservice/check/")
+    assert (answer.status_code, "Nothing runs" in answer.json()["detail"]) == (409, True)

@@ -16,6 +16,7 @@ from typing import IO, Any
 from builds.lifecycle import detached, enforcement
 from builds.lifecycle.sandbox import Mode
 from builds.lifecycle.unpack import remove_unpacked
+from portal.redaction import Redactor
 from portal.webservices.engines.base import (
     EngineError,
     Phase,
@@ -24,7 +25,11 @@ from portal.webservices.engines.base import (
     ReplicaOrder,
 )
 from portal.webservices.engines.caddy import Caddy
+from portal.webservices.engines.probe import Answer, ask
 from portal.webservices.engines.shim import Spec, start_of
+
+# Bytes of an answer that somebody asked for.
+BODY_ASKED = 2000
 
 
 @dataclass(frozen=True)
@@ -138,6 +143,14 @@ class LocalWebserviceEngine:
             return b"", max(0, since)
         except OSError as error:
             raise EngineError(f"The replica's output cannot be read: {error}") from error
+
+    def check(self, order: ReplicaOrder) -> Answer:
+        """Ask the replica for its health now, from outside; takes no longer than a time-out."""
+        host = f"{order.tool}.{self._settings.domain}"
+        redactor = Redactor(order.secrets)
+        return ask(
+            order.port, host=host, path=order.health_check_path, redactor=redactor, shown=BODY_ASKED
+        )
 
     def remove(self, order: ReplicaOrder) -> None:
         folder = self._folder(order)

@@ -10,7 +10,6 @@ output. The portal may end and start again meanwhile: what there is to know stan
 """
 
 import contextlib
-import http.client
 import json
 import os
 import signal
@@ -32,15 +31,16 @@ from builds.lifecycle.oci import ImageStore, StoredImage
 from builds.lifecycle.sandbox import Bind, Mode, Sandbox, uid_of
 from builds.lifecycle.unpack import files_of, hold, settle
 from portal.redaction import Redactor
+from portal.webservices.engines.probe import ask
 
 # Seconds.
 FIRST_PAUSE, LONGEST_PAUSE, STABLE = 1.0, 60.0, 30.0
 STOP_GRACE = 5.0
-PROBE_EAGER, PROBE_STEADY, PROBE_TIMEOUT = 0.2, 5.0, 2.0
+PROBE_EAGER, PROBE_STEADY = 0.2, 5.0
 FAILURES_TO_UNHEALTHY = 3
 LOG_PART = 5 * 1024 * 1024
 PIDS = 256
-BODY_SHOWN, ANSWER_SHOWN = 200, 450
+ANSWER_SHOWN = 450
 
 
 @dataclass(frozen=True)
@@ -290,34 +290,15 @@ class Keeper:
             self.state.phase = "unhealthy"
 
     def _probe(self) -> tuple[bool, str]:
-        """Whether it is healthy, and what it said, in words.
-
-        Any answer below 500 on "/" counts: an application may have nothing there. On a path that a
-        maintainer chose, only an answer below 400 does.
-        """
+        """Whether it is healthy, and what it said, in words."""
         spec = self.spec
-        connection = http.client.HTTPConnection("127.0.0.1", spec.port, timeout=PROBE_TIMEOUT)
-        try:
-            connection.request(
-                "GET", spec.health_check_path, headers={"Host": spec.host, "User-Agent": "portal"}
-            )
-            answer = connection.getresponse()
-            limit = 500 if spec.health_check_path == "/" else 400
-            if answer.status < limit:
-                return True, f"HTTP {answer.status}"
-            shown = self._redactor.beginning(answer.read, BODY_SHOWN)
-            body = shown.decode("utf-8", "replace")
-            return False, f"HTTP {answer.status} for {spec.health_check_path}: {body}"
-        except ConnectionRefusedError:
-            return False, (
-                f"nothing listens on port {spec.port}; the web process has to listen on $PORT"
-            )
-        except TimeoutError:
-            return False, f"no answer within {PROBE_TIMEOUT:g} s"
-        except (OSError, http.client.HTTPException) as error:
-            return False, f"no valid answer: {error or type(error).__name__}"
-        finally:
-            connection.close()
+        path = spec.health_check_path
+        answer = ask(spec.port, host=spec.host, path=path, redactor=self._redactor)
+        if answer.status is None:
+            return False, answer.said
+        if answer.ok:
+            return True, f"HTTP {answer.status}"
+        return False, f"HTTP {answer.status} for {path}: {answer.said}"
 
 
 def _descendants(pid: int) -> list[int]:

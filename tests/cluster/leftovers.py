@@ -34,7 +34,8 @@ def remove(folder: Path) -> None:
     """All that a lab has outside of its machine; the rest went with the machine."""
     end_processes(folder)
     _disconnect(folder)
-    for group in CGROUPS.glob(f"*/{folder.name}"):
+    # One hierarchy, or one for each controller.
+    for group in (*CGROUPS.glob(folder.name), *CGROUPS.glob(f"*/{folder.name}")):
         _remove_cgroup(group)
     shutil.rmtree(folder, ignore_errors=True)
 

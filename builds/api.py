@@ -1,5 +1,6 @@
 """REST: builds and their logs."""
 
+import json
 from typing import Any
 
 from django.db.models import QuerySet
@@ -7,7 +8,6 @@ from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, status
@@ -158,8 +158,8 @@ class PlainText(BaseRenderer):
     charset = "utf-8"
 
     def render(self, data: Any, *_args: object, **_kwargs: object) -> bytes:  # noqa: ANN401
-        detail = data.get("detail", _("Something went wrong.")) if isinstance(data, dict) else data
-        return f"{detail}\n".encode()
+        """Text as text; a problem stays the object that its content type says it is."""
+        return json.dumps(data).encode() if isinstance(data, dict) else f"{data}\n".encode()
 
 
 class AnyType(BaseContentNegotiation):

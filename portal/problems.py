@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -72,6 +72,22 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     }
     response.content_type = CONTENT_TYPE
     return response
+
+
+def error_response(path: str, *, status: int, code: str, sentence: str) -> JsonResponse | None:
+    """An error outside of any REST view, in the form of the API at `path`; None for a page."""
+    if path.startswith("/builds/v1/"):
+        return JsonResponse({"error": [sentence]}, status=status)
+    if not path.startswith("/api/"):
+        return None
+    problem = {
+        "type": TYPE_PREFIX + code,
+        "title": code.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": sentence,
+        "instance": path,
+    }
+    return JsonResponse(problem, status=status, content_type=CONTENT_TYPE)
 
 
 def _code(error: Exception) -> str:

@@ -9,14 +9,17 @@ from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db import DatabaseError, connection
 from django.db.models import OuterRef, Subquery
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views import defaults
 from django.views.decorators.http import require_GET
 
 from builds.models import Build
 from builds.tasks import engine as build_engine
 from portal.accounts.permissions import requires
+from portal.problems import error_response
 from portal.tools.models import Tool
 from portal.webservices.models import Release, Webservice
 from portal.webservices.states import ReleaseStatus
@@ -149,3 +152,16 @@ def healthz(request: HttpRequest) -> JsonResponse:
     except DatabaseError:
         return JsonResponse({"status": "the database does not answer"}, status=503)
     return JsonResponse({"status": "ok"})
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """A page, or an error in the form of the API that the address belongs to."""
+    sentence = _("There is nothing here, or nothing that you may see.")
+    answer = error_response(request.path, status=404, code="not-found", sentence=sentence)
+    return answer or defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    sentence = _("Something went wrong on our side. It was noted; try again later.")
+    answer = error_response(request.path, status=500, code="error", sentence=sentence)
+    return answer or defaults.server_error(request)

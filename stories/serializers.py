@@ -62,8 +62,15 @@ class RecordDetailSerializer(RecordSerializer):
     links = serializers.SerializerMethodField()
     backlinks = serializers.SerializerMethodField()
     flags = serializers.SerializerMethodField()
-    source_record = serializers.CharField(source="source.ident", default=None)
-    superseded_by = serializers.CharField(source="superseded_by.ident", default=None)
+    source_record = serializers.CharField(
+        source="source.ident", default=None, read_only=True, allow_null=True
+    )
+    superseded_by = serializers.CharField(
+        source="superseded_by.ident", default=None, read_only=True, allow_null=True
+    )
+    certainty = serializers.ChoiceField(
+        choices=Record.Certainty.choices, allow_blank=True, read_only=True
+    )
     content = serializers.JSONField(source="fields")
 
     class Meta(RecordSerializer.Meta):
@@ -95,6 +102,22 @@ class RecordDetailSerializer(RecordSerializer):
     def get_flags(self, record: Record) -> list[dict[str, Any]]:
         flags = record.flags.filter(cleared_at=None)
         return [{"code": flag.code, "sentence": _words(flag)} for flag in flags]
+
+
+class MissingSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    field = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class PossibleMoveSerializer(serializers.Serializer):
+    """A move that the record may make, and what is missing for it."""
+
+    to = serializers.CharField()
+    role = serializers.CharField()
+    needs_reason = serializers.BooleanField()
+    needs_date = serializers.BooleanField()
+    missing = MissingSerializer(many=True)
 
 
 def _words(flag: Flag) -> str:

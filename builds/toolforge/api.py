@@ -158,7 +158,7 @@ class BuildDetail(ToolforgeView):
         build = _build(visible(request, name), build_id)
         return Response({"build": shapes.build_data(build), "messages": shapes.messages()})
 
-    @extend_schema(responses=shapes.IdAnswer)
+    @extend_schema(responses={200: shapes.IdAnswer})
     def delete(self, request: Request, name: str, build_id: str) -> Response:
         build = _build(maintained(request, name), build_id)
         _attempt(hide_build, build, by=person(request))

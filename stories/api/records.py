@@ -26,6 +26,7 @@ from stories.serializers import (
     MoveSerializer,
     NewLinkSerializer,
     NewRecordSerializer,
+    PossibleMoveSerializer,
     RecordDetailSerializer,
     RecordSerializer,
     RevisionDetailSerializer,
@@ -137,7 +138,7 @@ class RecordMoves(APIView):
     scopes = RECORDS
     permission_classes = [ReadOrSignIn]
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=PossibleMoveSerializer(many=True))
     def get(self, request: Request, ident: str) -> Response:
         record = present(ident)
         by = person(request) if request.user.is_authenticated else None

@@ -5,6 +5,7 @@ from rest_framework.exceptions import NotAuthenticated, Throttled, ValidationErr
 from rest_framework.test import APIRequestFactory
 
 from portal.problems import Conflict, Unprocessable, document_problems, handle, refusal
+from portal.views import server_error
 
 CONTEXT = {"request": APIRequestFactory().get("/api/v1/x/")}
 
@@ -48,3 +49,28 @@ def test_the_document_says_that_every_call_may_be_refused():
     answer = document["paths"]["/x/"]["get"]["responses"]["default"]
     assert list(answer["content"]) == ["application/problem+json"]
     assert "Problem" in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "words"),
+    [
+        ("/api/v1/tools/%01/", "application/problem+json", "detail"),
+        ("/builds/v1/tool/%01/builds", "application/json", "error"),
+        ("/nowhere/", "text/html; charset=utf-8", None),
+    ],
+)
+def test_an_address_that_is_none_answers_in_the_form_of_its_api(client, db, path, kind, words):
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, kind)
+    assert words is None or words in answer.json()
+
+
+def test_a_fault_of_ours_is_a_problem_too(rf):
+    answer = server_error(rf.get("/api/v1/tools/"))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (500, "application/problem+json")
+
+
+def test_a_log_that_is_not_there_is_a_problem_and_no_text(client, db):
+    answer = client.get("/api/v1/tools/none/builds/1/logs/")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["status"] == answer.status_code

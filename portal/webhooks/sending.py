@@ -21,6 +21,7 @@ from portal.webhooks.models import Delivery, Subscription
 
 # After the first failure, then four times as long each time.
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=10), timedelta(hours=3)
+HOUR = timedelta(hours=1)
 CALL_SECONDS = 10
 RESPONSE_SHOWN = 2048
 
@@ -40,7 +41,7 @@ def attempt(delivery: Delivery, *, now: datetime) -> timedelta | None:
     """Try once; the time until the next try, or None when it is delivered or given up."""
     if delivery.status != Delivery.Status.WAITING:
         return None
-    if why := _why_not(delivery):
+    if why := _why_not(delivery, now):
         _finish(delivery, Delivery.Status.GIVEN_UP, reason=why, at=now)
         return None
     started = time.monotonic()
@@ -65,18 +66,27 @@ def pause_after(attempts: int, *, jitter: float) -> timedelta:
     return min(FIRST_PAUSE * 4 ** min(attempts - 1, 10), LONGEST_PAUSE) * jitter
 
 
-def _why_not(delivery: Delivery) -> str:
+def _why_not(delivery: Delivery, now: datetime) -> str:
     """Why nobody wants it any more; empty if somebody does."""
     subscription = delivery.subscription
-    if subscription:
-        is_test = delivery.asked_by_id is not None
-        is_wanted = subscription.is_active or is_test
-        return "" if is_wanted else _("given up because the subscription is paused")
-    person = delivery.recipient
+    if subscription is None:
+        return _why_no_mail(delivery, now)
+    is_test = delivery.asked_by_id is not None
+    is_wanted = subscription.is_active or is_test
+    return "" if is_wanted else _("given up because the subscription is paused")
+
+
+def _why_no_mail(delivery: Delivery, now: datetime) -> str:
+    person, most = delivery.recipient, settings.MAILS_PER_HOUR
     if person is None or not person.is_active or not delivery.tool.can_view(person):
         return _("given up because this person keeps the tool no longer")
     if not person.email:
         return _("given up because this person has no confirmed address")
+    # A webservice that is ill and well by turns must not fill anybody's mailbox.
+    sent = Delivery.objects.filter(recipient=person, tool=delivery.tool)
+    recent = sent.filter(status=Delivery.Status.DELIVERED, finished_at__gt=now - HOUR)
+    if recent.count() >= most:
+        return _("given up because this person got %(most)d mails in an hour") % {"most": most}
     return ""
 
 

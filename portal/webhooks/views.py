@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -46,11 +47,16 @@ def attempt(form: forms.Form, operation: Callable[[], Any]) -> Any:  # noqa: ANN
 @require_GET
 def webhooks(request: MemberRequest, name: str) -> HttpResponse:
     tool = maintained(request, name)
-    hooks = list(tool.hooks.all())
-    for hook in hooks:
-        hook.tool = tool
     subscriptions = tool.subscriptions.all()
-    return page(request, "webhooks.html", tool, hooks=hooks, subscriptions=subscriptions)
+    return page(request, "webhooks.html", tool, hooks=_with_last(tool), subscriptions=subscriptions)
+
+
+def _with_last(tool: Tool) -> list[tuple[Hook, Arrival | None]]:
+    """The tool's hooks, each with the newest of what came in, in two queries."""
+    newest = Arrival.objects.filter(hook=OuterRef("pk")).order_by("-pk").values("pk")[:1]
+    hooks = list(tool.hooks.annotate(newest=Subquery(newest)))
+    arrivals = Arrival.objects.defer("payload", "push").in_bulk([each.newest for each in hooks])
+    return [(hook, arrivals.get(hook.newest)) for hook in hooks]
 
 
 @never_cache

@@ -1,6 +1,8 @@
 """Pages and REST about the hooks that forges post to."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from builds.models import Build
 from builds.states import Status
@@ -40,6 +42,20 @@ def test_the_log_is_on_the_page_with_its_reasons(forge, hook, alice, client_of):
     assert "started build hat-1" in text
     assert "there was no signature" in text
     assert "Last delivery" in page(client_of(alice), "/tools/hat/webhooks/")
+
+
+def test_the_number_of_queries_does_not_grow_with_the_hooks(
+    forge, hook, alice, client_of, django_assert_num_queries
+):
+    client = client_of(alice)
+    forge.push()
+    with CaptureQueriesContext(connection) as few:
+        page(client, "/tools/hat/webhooks/")
+    count = len(few)
+    for _number in range(5):
+        GitHubForge(*create_hook(hook.tool, sender="github", by=alice, at=NOW)).push("dev")
+    with django_assert_num_queries(count):
+        page(client, "/tools/hat/webhooks/")
 
 
 def test_what_a_payload_holds_stays_text(forge, hook, alice, client_of):

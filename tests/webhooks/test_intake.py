@@ -4,10 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -56,6 +59,28 @@ def test_a_repeated_delivery_gets_the_first_decision(forge, hook):
     again = forge.send(github_push(), delivery="one")
     assert again.status_code == 200
     assert again.json() == {**first.json(), "repeated": True}
+    assert Build.objects.count() == hook.arrivals.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_delivery_several_times_at_once_starts_one_build(forge, hook):
+    body = json.dumps(github_push()).encode()
+    headers = {
+        "X-GitHub-Event": "push",
+        "X-GitHub-Delivery": "one",
+        "X-Hub-Signature-256": forge.sign(body),
+    }
+    start = threading.Barrier(4)
+
+    def post(_number):
+        start.wait()
+        try:
+            return Forge(hook, forge.secret).post(body, **headers).json()["repeated"]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(post, range(4))) == [False, True, True, True]
     assert Build.objects.count() == hook.arrivals.count() == 1
 
 

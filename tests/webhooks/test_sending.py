@@ -378,3 +378,19 @@ def test_a_mail_server_that_fails_is_tried_again(reachable_alice, hat, build, se
     delivery = Delivery.objects.get()
     assert try_(delivery) is not None
     assert "mail server" in delivery.reason
+
+
+def test_a_webservice_that_is_ill_and_well_by_turns_fills_no_mailbox(
+    reachable_alice, hat, settings
+):
+    settings.MAILS_PER_HOUR = 3
+    choose_mail(hat, user=reachable_alice, level="problems", at=NOW)
+    webservice = webservice_of(hat, at=NOW)
+    webservice.move_to("running", at=NOW)
+    for _number in range(4):
+        webservice.move_to("degraded", at=NOW)
+        webservice.move_to("running", at=NOW)
+    for delivery in Delivery.objects.order_by("pk"):
+        try_(delivery)
+    assert len(mail.outbox) == 3
+    assert "3 mails in an hour" in Delivery.objects.first().reason

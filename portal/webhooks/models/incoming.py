@@ -68,10 +68,6 @@ class Hook(models.Model):
         path = reverse("hook_receive", args=[self.tool.name, self.ident])
         return settings.PORTAL_URL.rstrip("/") + path
 
-    @property
-    def last(self) -> "Arrival | None":
-        return self.arrivals.defer("payload", "push").first()
-
     def secrets(self, now: datetime) -> Sequence[str]:
         """Those that fit now, the newest first."""
         found = [decrypt(bytes(self.encrypted_secret))]

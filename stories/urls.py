@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from stories import boards, edits, feeds, views
+from stories import boards, edits, feeds, presence, views
 
 
 class IdentConverter:
@@ -35,6 +35,7 @@ urlpatterns = [
     path("stories/<slug:slug>/", boards.records, name="records"),
     path("stories/<slug:slug>/new/", edits.record_new, name="record_new"),
     path(f"{_RECORD}/-/edit", edits.record_edit, name="record_edit"),
+    path(f"{_RECORD}/-/editors", presence.editors, name="record_editors"),
     path(f"{_RECORD}/-/history", views.record_history, name="record_history"),
     path(f"{_RECORD}/-/changes.atom", feeds.ChangesFeed(), name="record_feed"),
     path(f"{_RECORD}/-/diff", views.record_diff, name="record_diff"),

@@ -173,10 +173,7 @@ class Unpacker:
             raise BadArchive(f"A layer is damaged: {error}") from error
 
     def _take(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> None:
-        self._entries += 1
-        self._bytes += info.size
-        if self._entries > self._limits.entries or self._bytes > self._limits.bytes:
-            raise BadArchive("The image holds too many files or bytes.")
+        self._count(info)
         name = PurePosixPath(info.name)
         if name.is_absolute() or ".." in name.parts:
             raise BadArchive(f"{info.name!r} points outside of the image.")
@@ -186,7 +183,18 @@ class Unpacker:
         self._make_folder(path.parent)
         if name.name.startswith(WHITEOUT):
             self._remove(path.with_name(name.name.removeprefix(WHITEOUT)))
-        elif info.isdir():
+        else:
+            self._place(tar, info, path)
+
+    def _count(self, info: tarfile.TarInfo) -> None:
+        self._entries += 1
+        self._bytes += info.size
+        if self._entries > self._limits.entries or self._bytes > self._limits.bytes:
+            raise BadArchive("The image holds too many files or bytes.")
+
+    def _place(self, tar: tarfile.TarFile, info: tarfile.TarInfo, path: Path) -> None:
+        """Make what the entry is, by its kind."""
+        if info.isdir():
             self._make_folder(path, mode=info.mode)
             self._give(path, info)
         elif info.isreg():

@@ -39,16 +39,14 @@ def probe(choice: str = AUTO, *, trusts_all: bool = False) -> Enforcement:
 
     Where nothing works, the mode is NONE, unless the operator trusts everybody.
     """
-    namespaces = _namespaces() if choice in (AUTO, Mode.NAMESPACES) else None
-    confined = None
-    if not (namespaces and namespaces.enforced) and choice in (AUTO, Mode.LANDLOCK):
-        confined = _landlock()
+    tried: list[Means] = []
     mode = Mode.TRUST if trusts_all else Mode.NONE
-    if namespaces and namespaces.enforced:
-        mode = Mode.NAMESPACES
-    elif confined and confined.enforced:
-        mode = Mode.LANDLOCK
-    tried = [means for means in (namespaces, confined) if means]
+    for candidate, attempt in ((Mode.NAMESPACES, _namespaces), (Mode.LANDLOCK, _landlock)):
+        if choice in (AUTO, candidate):
+            tried.append(attempt())
+            if tried[-1].enforced:
+                mode = candidate
+                break
     return Enforcement(mode, (*tried, *_of_mode(mode), *_always()))
 
 

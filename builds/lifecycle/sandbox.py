@@ -141,27 +141,32 @@ class Sandbox:
         )
 
     def _terms(self, argv: Sequence[str], env: Mapping[str, str]) -> Terms:
-        readable = [Path("/usr"), Path(sys.base_prefix), *self.readable]
-        readable += [Path("/") / name for name in ROOT_LINKS]
-        readable += [Path("/etc") / name for name in ETC.split()]
-        readable += [Path("/proc") / name for name in PROC.split()]
-        readable += [bind.source for bind in self.binds if not bind.is_writable]
-        writable = [bind.source for bind in self.binds if bind.is_writable]
-        writable += [self.scratch / name for name in SCRATCH] if self.scratch else []
         return Terms(
             argv=list(argv),
             env=dict(env),
             cwd=self.cwd,
             uid=self.uid,
             is_confined=self.mode is Mode.LANDLOCK,
-            readable=[str(path) for path in readable if path.exists()],
-            writable=[str(path) for path in writable],
-            devices=[f"/dev/{name}" for name in DEVICES.split() if Path("/dev", name).exists()],
+            readable=self._readable(),
+            writable=self._writable(),
+            devices=_existing("/dev", DEVICES),
             connect=list(self.connect if self.network else ()),
             bind=list(self.bind if self.network else ()),
             has_network=self.network,
             limits=self._limits(),
         )
+
+    def _readable(self) -> list[str]:
+        own = [Path("/usr"), Path(sys.base_prefix), *self.readable]
+        own += [bind.source for bind in self.binds if not bind.is_writable]
+        system = _existing("/", " ".join(ROOT_LINKS)) + _existing("/etc", ETC)
+        return [*map(str, own), *system, *_existing("/proc", PROC)]
+
+    def _writable(self) -> list[str]:
+        paths = [bind.source for bind in self.binds if bind.is_writable]
+        if self.scratch:
+            paths += [self.scratch / name for name in SCRATCH]
+        return list(map(str, paths))
 
     def _limits(self) -> dict[str, int]:
         limits = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": OPEN_FILES, "RLIMIT_FSIZE": FILE_BYTES}
@@ -276,6 +281,11 @@ def _parents(inside: str) -> list[str]:
         if str(parent) != "/":
             parts += ["--perms", "0755", "--dir", str(parent)]
     return parts
+
+
+def _existing(folder: str, names: str) -> list[str]:
+    """The paths in a directory, of these names, that this machine has."""
+    return [str(path) for name in names.split() if (path := Path(folder, name)).exists()]
 
 
 def _name(bind: Bind) -> None:

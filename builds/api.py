@@ -29,7 +29,6 @@ from builds.serializers import (
 )
 from builds.states import Status
 from builds.views import log_response
-from portal.accounts.models import ApiToken
 from portal.accounts.permissions import RUNNING
 from portal.problems import refusal
 from portal.tools.api import maintained, person, visible
@@ -74,7 +73,7 @@ class BuildList(generics.GenericAPIView):
         source = Source(
             data.get("source_url") or tool.repository, data["ref"], data["subdirectory"]
         )
-        by_token = isinstance(request.auth, ApiToken)
+        by_token = request.auth is not None
         try:
             build, _is_new = start_build(
                 tool,

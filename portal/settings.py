@@ -58,6 +58,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
+    "allauth.usersessions",
+    "allauth.idp.oidc",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -94,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.accounts.rates.Limits",
 ]
 ROOT_URLCONF = "portal.urls"
 ASGI_APPLICATION = "portal.asgi.application"
@@ -168,6 +171,25 @@ ADMIN_GROUPS = env.list("PORTAL_ADMIN_GROUPS", default=[])
 WORKGROUP_GROUPS = env.list("PORTAL_WORKGROUP_GROUPS", default=[])
 # Seconds after which the wiki is asked again about somebody with a session or a token.
 RECHECK_AFTER = env.int("PORTAL_RECHECK_AFTER", default=300)
+
+# --- signing in: how often, from one address ------------------------------------------------
+RATE_SIGN_IN = env.str("PORTAL_RATE_SIGN_IN", default="30/min")
+# A command line that waits asks every five seconds.
+RATE_DEVICE = env.str("PORTAL_RATE_DEVICE", default="120/min")
+ROUTE_RATES = {
+    "wikimedia_login": RATE_SIGN_IN,
+    "wikimedia_callback": RATE_SIGN_IN,
+    "mediawiki_login": RATE_SIGN_IN,
+    "mediawiki_callback": RATE_SIGN_IN,
+    "development_sign_in": RATE_SIGN_IN,
+    # Where codes could be guessed.
+    "device": RATE_SIGN_IN,
+    "idp:oidc:device_code": RATE_SIGN_IN,
+    "idp:oidc:token": RATE_DEVICE,
+    "idp:oidc:revoke": RATE_DEVICE,
+}
+# Seconds that somebody has to type the code of a command line.
+IDP_OIDC_DEVICE_CODE_EXPIRES_IN = 600
 
 # --- pages ----------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -249,6 +271,7 @@ CELERY_BEAT_SCHEDULE = {
     "sample-use": {"task": "stories.tasks.sample", "schedule": 3600.0},
     "sweep-deliveries": {"task": "portal.webhooks.tasks.sweep", "schedule": 2.0},
     "clean-up-webhooks": {"task": "portal.webhooks.tasks.clean_up", "schedule": 3600.0},
+    "recheck-people": {"task": "portal.accounts.tasks.recheck_people", "schedule": 10.0},
     "clean-up": {"task": "portal.webservices.tasks.clean_up", "schedule": 600.0},
 }
 
@@ -369,6 +392,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.str("PORTAL_RATE_ANONYMOUS", default="600/min"),
         "user": env.str("PORTAL_RATE_USER", default="3000/min"),
+        "tokens": env.str("PORTAL_RATE_TOKENS", default="30/min"),
     },
     "EXCEPTION_HANDLER": "portal.problems.handle",
     "PAGE_SIZE": 50,

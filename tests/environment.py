@@ -14,6 +14,9 @@ os.environ |= {
     "PORTAL_DEBUG": "true",
     "PORTAL_RATE_USER": "100000/min",
     "PORTAL_RATE_ANONYMOUS": "100000/min",
+    "PORTAL_RATE_SIGN_IN": "100000/min",
+    "PORTAL_RATE_DEVICE": "100000/min",
+    "PORTAL_RATE_TOKENS": "100000/min",
     "DATABASE_URL": os.environ.get("PORTAL_TEST_DATABASE_URL", f"sqlite:///{STATE}/db.sqlite3"),
     "CACHE_URL": "locmemcache://",
     # pytest-playwright keeps an event loop running in the thread of the tests.

@@ -39,7 +39,6 @@ from builds.operations import (
 from builds.states import Status
 from builds.toolforge import shapes
 from builds.toolforge.output import log_response
-from portal.accounts.models import ApiToken
 from portal.accounts.permissions import RUNNING
 from portal.problems import Conflict, handle, refusal
 from portal.tools.api import maintained, person, visible
@@ -116,7 +115,7 @@ class BuildList(ToolforgeView):
         asked = shapes.StartSerializer(data=request.data, context={"tool": tool})
         asked.is_valid(raise_exception=True)
         data = asked.validated_data
-        by_token = isinstance(request.auth, ApiToken)
+        by_token = request.auth is not None
         build, _is_new = _attempt(
             start_build,
             tool,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.accounts.events import tell
 from portal.accounts.models import User
+from portal.accounts.sessions import end_sign_ins
 from portal.accounts.wiki.identity import Identity, PersonBarred
 
 # Both protocols lead to the same people of the same wiki.
@@ -72,14 +73,14 @@ def suspend(user: User, *, reason: str, at: datetime) -> None:
         active = User.objects.filter(pk=user.pk, is_active=True)
         if active.update(is_active=False, blocked_at=at):
             user.refresh_from_db()
-            user.end_sessions()
+            end_sign_ins(user)
             tell(by=None, action="account.suspended", summary=f"{user.username}: {reason}", at=at)
 
 
 def end_access(user: User, *, at: datetime) -> None:
     """End every session and token: the person took back what they had granted."""
     with transaction.atomic():
-        user.end_sessions()
+        end_sign_ins(user)
         user.api_tokens.all().delete()
         tell(by=None, action="account.access_ended", summary=user.username, at=at)
 

@@ -55,16 +55,17 @@ class User(AbstractBaseUser):
     def is_staff(self) -> bool:
         return self.is_admin
 
-    def end_sessions(self) -> None:
-        """End all of them, at once: a session holds a hash of the password, which is none."""
-        self.set_unusable_password()
-        self.save(update_fields=["password"])
-
     def has_perm(self, permission: str, obj: object = None) -> bool:
         return self.is_active and self.is_admin
 
     def has_module_perms(self, app_label: str) -> bool:
         return self.is_active and self.is_admin
+
+
+def includes(scopes: Sequence[str], scope: str) -> bool:
+    """Whether these scopes allow that one: by name, or because one of them implies it."""
+    implied = (ApiToken.IMPLIED.get(each, []) for each in scopes)
+    return scope in scopes or any(scope in each for each in implied)
 
 
 def every_scope() -> list[str]:
@@ -96,8 +97,11 @@ class ApiToken(models.Model):
     prefix = models.CharField(max_length=16)
     digest = models.CharField(max_length=64, unique=True)
     scopes = models.JSONField(default=every_scope)
+    # The only tool that it is good for; empty for all of the user's.
+    tool_name = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_from = models.GenericIPAddressField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
 
     objects = ApiTokenQuerySet.as_manager()
@@ -120,6 +124,7 @@ class ApiToken(models.Model):
         at: datetime,
         expires_at: datetime | None = None,
         scopes: Sequence[str] | None = None,
+        tool_name: str = "",
     ) -> tuple["ApiToken", str]:
         """A new token's row, and the token itself, which cannot be had again.
 
@@ -134,6 +139,7 @@ class ApiToken(models.Model):
             created_at=at,
             expires_at=expires_at,
             scopes=every_scope() if scopes is None else [str(each) for each in scopes],
+            tool_name=tool_name,
         )
         return token, value
 
@@ -142,11 +148,13 @@ class ApiToken(models.Model):
         return hashlib.sha256(value.encode()).hexdigest()
 
     def allows(self, scope: str) -> bool:
-        return scope in self.scopes or any(
-            scope in self.IMPLIED.get(each, []) for each in self.scopes
-        )
+        return includes(self.scopes, scope)
 
-    def note_use(self, now: datetime) -> None:
-        """Remember that it was used, at most once a minute."""
-        if self.last_used_at is None or now - self.last_used_at > USE_PRECISION:
-            ApiToken.objects.filter(pk=self.pk).update(last_used_at=now)
+    def has_ended(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+    def note_use(self, now: datetime, *, address: str | None = None) -> None:
+        """Remember when and from where it was used, at most once a minute."""
+        is_noted = self.last_used_at is not None and now - self.last_used_at <= USE_PRECISION
+        if not is_noted or address != self.last_used_from:
+            ApiToken.objects.filter(pk=self.pk).update(last_used_at=now, last_used_from=address)

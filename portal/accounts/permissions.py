@@ -33,6 +33,8 @@ class MemberRequest(HttpRequest):
 
 # Scopes that a token needs for reading and for changing; a REST view class names one of these.
 TOOLS, RUNNING, RECORDS = ("read", "write"), ("read", "deploy"), ("stories:read", "stories:write")
+# For what any token may ask.
+ANY_TOKEN = ("", "")
 ROLES = ("public", "member", "viewer", "maintainer", "workgroup", "admin")
 View = TypeVar("View", bound=Callable[..., Any])
 

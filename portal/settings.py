@@ -271,6 +271,7 @@ CELERY_BEAT_SCHEDULE = {
     "sample-use": {"task": "stories.tasks.sample", "schedule": 3600.0},
     "sweep-deliveries": {"task": "portal.webhooks.tasks.sweep", "schedule": 2.0},
     "clean-up-webhooks": {"task": "portal.webhooks.tasks.clean_up", "schedule": 3600.0},
+    "forget-tokens": {"task": "portal.accounts.tasks.forget_ended_tokens", "schedule": 3600.0},
     "recheck-people": {"task": "portal.accounts.tasks.recheck_people", "schedule": 10.0},
     "clean-up": {"task": "portal.webservices.tasks.clean_up", "schedule": 600.0},
 }

@@ -3,6 +3,7 @@
 import logging
 from time import monotonic
 
+from allauth.idp.oidc.models import Token
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
@@ -32,3 +33,9 @@ def recheck_people() -> None:
             return
         if monotonic() - began > BUDGET:
             return
+
+
+@shared_task
+def forget_ended_tokens() -> None:
+    """Those of command lines: each makes a new one every hour."""
+    Token.objects.expired().delete()

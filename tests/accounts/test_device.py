@@ -3,12 +3,15 @@
 from urllib.parse import urlencode
 
 import pytest
+from allauth.idp.oidc.models import Token
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from portal.accounts.device import CLIENT_ID, register_client
 from portal.accounts.models import User
+from portal.accounts.tasks import forget_ended_tokens
 from portal.tools.models import AuditEvent
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -206,6 +209,15 @@ def test_a_command_line_can_sign_itself_out(signed_in):
 def test_it_makes_no_token_that_may_more_than_it_may(signed_in):
     new = {"name": "n", "scopes": ["write"]}
     assert signed_in.api.post("/api/v1/tokens/", new).status_code == 403
+
+
+def test_tokens_that_have_ended_are_forgotten(signed_in):
+    lasting = Token.objects.filter(expires_at=None).count()
+    Token.objects.exclude(expires_at=None).update(expires_at=timezone.now())
+    assert Token.objects.count() > lasting
+    forget_ended_tokens()
+    assert Token.objects.count() == lasting
+    assert signed_in.renew().status_code == 200
 
 
 def test_the_client_can_be_registered_again(db):

@@ -268,6 +268,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-builds": {"task": "builds.tasks.sweep", "schedule": 2.0},
     "sweep-webservices": {"task": "portal.webservices.tasks.sweep", "schedule": 2.0},
     "check-clusters": {"task": "portal.clusters.tasks.check_clusters", "schedule": 5.0},
+    "keep-homes": {"task": "portal.webservices.tasks.keep_cluster_homes", "schedule": 60.0},
     "sample-use": {"task": "stories.tasks.sample", "schedule": 3600.0},
     "sweep-deliveries": {"task": "portal.webhooks.tasks.sweep", "schedule": 2.0},
     "clean-up-webhooks": {"task": "portal.webhooks.tasks.clean_up", "schedule": 3600.0},
@@ -368,6 +369,8 @@ WEBSERVICE_MEMORY_BYTES = env.int("PORTAL_WEBSERVICE_MEMORY_BYTES", default=512 
 WEBSERVICE_CPU_MILLIS = env.int("PORTAL_WEBSERVICE_CPU_MILLIS", default=1000)
 
 # --- clusters -------------------------------------------------------------------------------
+# Where the portal keeps what is its own there: the watcher's lease.
+CLUSTER_NAMESPACE = env.str("PORTAL_CLUSTER_NAMESPACE", default="portal")
 # Who builds and runs there: the user of the builder and of the run image.
 CLUSTER_USER_ID = env.int("PORTAL_CLUSTER_USER_ID", default=1000)
 CLUSTER_GROUP_ID = env.int("PORTAL_CLUSTER_GROUP_ID", default=1000)

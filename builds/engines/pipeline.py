@@ -38,7 +38,7 @@ class BuildSettings:
     # Of the builder's user: the run has to be as the lifecycle in the builder expects.
     user_id: int = 1000
     group_id: int = 1000
-    platform_api: str = "0.12"
+    platform_api: str = "0.13"
     # The pod may use so much; it is placed where a part of it is free.
     memory_bytes: int = 2 * 1024**3
     cpu: str = "2"

@@ -26,7 +26,7 @@ from portal.webservices.states import Reason, ReleaseStatus, Status
 
 # A change in the cluster wakes the row by itself; these looks are the net below.
 CHANGING = timedelta(seconds=1)
-STEADY = timedelta(minutes=1)
+STEADY = timedelta(minutes=5)
 
 
 def engine_in(cluster: Cluster) -> KubernetesWebservices:
@@ -144,8 +144,9 @@ def _judge(
         return
     own = [pod for pod in seen.pods if pod.release == order.release]
     crashed = next((pod for pod in own if pod.restarts >= CRASHES_AT_MOST), None)
-    limit = timedelta(seconds=settings.WEBSERVICE_START_LIMIT)
-    is_late = seen.is_overdue or now - starting.created_at > limit * max(1, starting.replicas)
+    # The cluster's own deadline begins anew with each step forward; this is the net below it.
+    limit = timedelta(seconds=settings.WEBSERVICE_START_LIMIT) * (starting.replicas + 2)
+    is_late = seen.is_overdue or now - starting.created_at > limit
     if not crashed and not is_late:
         return
     worst = crashed or next((pod for pod in own if pod.phase != Phase.HEALTHY), None)

@@ -224,7 +224,7 @@ def test_a_pod_without_a_place_says_why(hat, alice, tools, memory, live):
     look(hat, tools)
     placed = {"type": "PodScheduled", "status": "False", "message": "3 Insufficient memory."}
     put_pod(memory, "hat-b", 2, is_ready=False, conditions=[placed])
-    webservice, _pause = look(hat, tools, after=600)
+    webservice, _pause = look(hat, tools, after=6000)
     assert "3 Insufficient memory" in webservice.failed.reason
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import IO
 
 import httpx
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from portal import examples
+from portal.clusters.models import Cluster
 from portal.processes import Part, Tree
 from portal.webservices.engines import proxy
 
@@ -39,7 +41,10 @@ class Command(BaseCommand):
             asyncio.run(self._serve(workers))
 
     async def _serve(self, workers: int) -> None:
-        tree = Tree([_web(workers), _worker(), _beat(), _proxy()], write=self._line)
+        parts = [_web(workers), _worker(), _beat(), _proxy()]
+        if await sync_to_async(has_clusters)():
+            parts.append(_watch())
+        tree = Tree(parts, write=self._line)
         ready = asyncio.create_task(self._announce(tree))
         await tree.run()
         ready.cancel()
@@ -121,6 +126,15 @@ def _worker() -> Part:
 def _beat() -> Part:
     """A part of its own: as the worker's child it would outlive a worker that was killed."""
     return _celery("beat", "beat", "--schedule", settings.CELERY_BEAT_SCHEDULE_FILENAME)
+
+
+def has_clusters() -> bool:
+    """Whether there is anything to watch; a cluster made up in memory is each process's own."""
+    return Cluster.objects.exclude(way=Cluster.Way.MEMORY).exists()
+
+
+def _watch() -> Part:
+    return Part("watch", [sys.executable, str(settings.BASE_DIR / "manage.py"), "watch"])
 
 
 def _proxy() -> Part:

@@ -1,0 +1,78 @@
+"""Follow what happens to the objects of one kind: list them once, then watch on from there."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping
+
+from portal.cluster.base import Change, Cluster, ClusterError, WatchExpired
+from portal.cluster.kinds import Kind
+
+log = logging.getLogger(__name__)
+# Seconds to wait after a fault; doubles with each, less a random part so that not all come at once.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+# How long one watch lasts at most; the next one goes on where it ended.
+WATCH_SECONDS = 300
+LISTED = "LISTED"
+
+
+class Informer:
+    """Tells of every object once at the start, and of every change after that.
+
+    A connection that breaks off is taken up again where it was; only when the cluster has
+    forgotten that place are the objects listed anew, and told of anew.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        kind: Kind,
+        *,
+        tell: Callable[[Change], None],
+        labels: Mapping[str, str] | None = None,
+        watch_seconds: int = WATCH_SECONDS,
+    ) -> None:
+        self._cluster, self._kind, self._labels = cluster, kind, labels
+        self._tell = tell
+        self._seconds = watch_seconds
+        # From where to watch on; "" when the objects have to be listed.
+        self._since = ""
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set; a watch under way ends at its next event or its time."""
+        faults = 0
+        while not stop.is_set():
+            try:
+                self.step(stop)
+                faults = 0
+            except WatchExpired:
+                self._since = ""
+            except ClusterError as error:
+                faults += 1
+                pause = pause_after(faults)
+                log.warning("watching %s: %s; again in %.1f s", self._kind.plural, error, pause)
+                stop.wait(pause)
+
+    def step(self, stop: threading.Event) -> None:
+        """List if need be, and watch once. Raises ClusterError."""
+        if not self._since:
+            listing = self._cluster.list(self._kind, labels=self._labels)
+            for item in listing.items:
+                self._tell(Change(LISTED, item))
+            self._since = listing.resource_version
+        changes = self._cluster.watch(
+            self._kind, since=self._since, labels=self._labels, seconds=self._seconds
+        )
+        for change in changes:
+            self._since = change.resource_version
+            # A bookmark says only how far the watch has come.
+            if change.type != "BOOKMARK":
+                self._tell(change)
+            if stop.is_set():
+                return
+
+
+def pause_after(faults: int) -> float:
+    """Seconds to wait after so many faults in a row."""
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(faults - 1, 10))
+    return longest * random.uniform(0.5, 1.0)

@@ -1,0 +1,89 @@
+"""One of several: whoever holds the Lease does the work, the others wait for it to run out."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import monotonic
+
+from portal.cluster.base import MANAGER, OWNER_LABEL, Absent, Cluster, Conflict, Manifest
+from portal.cluster.kinds import LEASE
+
+SECONDS = 15
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Lease:
+    """Call `hold` well within every `seconds`."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        name: str,
+        *,
+        namespace: str,
+        identity: str,
+        seconds: int = SECONDS,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._cluster, self._name, self._namespace = cluster, name, namespace
+        self._identity, self._seconds, self._clock = identity, seconds, clock
+        # What another holder wrote last, and when this process saw it first: clocks may differ.
+        self._seen: tuple[str, float] = ("", 0.0)
+
+    def hold(self) -> bool:
+        """Take or keep the lease; False while another holds it. Raises ClusterError."""
+        there = self._cluster.get(LEASE, self._name, namespace=self._namespace)
+        if there is None:
+            return self._make()
+        if not self._is_free(there):
+            return False
+        changes: Manifest = {
+            "metadata": {"resourceVersion": there["metadata"]["resourceVersion"]},
+            "spec": self._spec(),
+        }
+        try:
+            self._cluster.merge(LEASE, self._name, changes, namespace=self._namespace)
+        except Conflict:
+            return False
+        return True
+
+    def _is_free(self, there: Manifest) -> bool:
+        spec = there.get("spec") or {}
+        if spec.get("holderIdentity") in (self._identity, "", None):
+            return True
+        written, now = f"{spec['holderIdentity']} {spec.get('renewTime')}", self._clock()
+        if written != self._seen[0]:
+            self._seen = (written, now)
+        return now - self._seen[1] > spec.get("leaseDurationSeconds", self._seconds)
+
+    def _spec(self) -> Manifest:
+        return {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": self._seconds,
+            "renewTime": _now().isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        }
+
+    def _make(self) -> bool:
+        labels = {OWNER_LABEL: MANAGER}
+        metadata = {"namespace": self._namespace, "name": self._name, "labels": labels}
+        lease = {
+            "apiVersion": LEASE.api_version,
+            "kind": LEASE.name,
+            "metadata": metadata,
+            "spec": self._spec(),
+        }
+        try:
+            return self._cluster.create(lease)
+        except Absent:
+            place = {"name": self._namespace, "labels": labels}
+            self._cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": place})
+            return self._cluster.create(lease)
+
+    def release(self) -> None:
+        """Let another take over at once. Raises ClusterError."""
+        there = self._cluster.get(LEASE, self._name, namespace=self._namespace)
+        if there and (there.get("spec") or {}).get("holderIdentity") == self._identity:
+            changes = {"spec": {"holderIdentity": ""}}
+            self._cluster.merge(LEASE, self._name, changes, namespace=self._namespace)

@@ -1,0 +1,207 @@
+"""From a change in a cluster to a row that is looked at, through whatever goes wrong."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from builds.models import Build
+from builds.operations import Source, start_build
+from portal.cluster.base import MANAGER, OWNER_LABEL, Change, ClusterUnavailable
+from portal.cluster.informer import LONGEST_PAUSE, Informer, pause_after
+from portal.cluster.kinds import CONFIG_MAP, LEASE, NAMESPACE
+from portal.cluster.lease import Lease
+from portal.cluster.memory import MemoryCluster
+from portal.clusters.operations import add_cluster
+from portal.management.commands.up import has_clusters
+from portal.tools.models import Tool
+from portal.waking import wake
+from portal.webservices.models import Webservice
+from portal.webservices.releases import webservice_of
+from tests.clusters.contract import OURS, config_map
+from tests.clusters.test_clusters import FIELDS
+from tests.conftest import NOW
+
+
+@pytest.fixture
+def cluster():
+    memory = MemoryCluster()
+    memory.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tool-hat"}})
+    return memory
+
+
+class Heard(list):
+    """What an informer told of."""
+
+    def __call__(self, change: Change) -> None:
+        self.append((change.type, change.object["metadata"]["name"]))
+
+
+def informer(cluster, heard):
+    return Informer(cluster, CONFIG_MAP, tell=heard, labels=OURS, watch_seconds=0)
+
+
+def test_what_is_there_is_told_once_and_then_what_changes(cluster):
+    heard, stop = Heard(), threading.Event()
+    follower = informer(cluster, heard)
+    cluster.apply(config_map("tool-hat", "hat"))
+    follower.step(stop)
+    cluster.apply(config_map("tool-hat", "cap"))
+    cluster.delete(CONFIG_MAP, "hat", namespace="tool-hat")
+    follower.step(stop)
+    follower.step(stop)
+    assert heard == [("LISTED", "hat"), ("ADDED", "cap"), ("DELETED", "hat")]
+
+
+def test_nothing_is_listed_again_while_the_watch_can_go_on(cluster):
+    follower = informer(cluster, Heard())
+    for _number in range(5):
+        follower.step(threading.Event())
+    assert [verb for verb, _kind in cluster.requests].count("list") == 1
+
+
+def test_a_place_that_is_forgotten_is_listed_anew(cluster):
+    heard, stop = Heard(), threading.Event()
+    follower = informer(cluster, heard)
+    follower.step(stop)
+    cluster.apply(config_map("tool-hat", "hat"))
+    cluster.forget_history()
+
+    def until_heard(change):
+        heard(change)
+        stop.set()
+
+    follower._tell = until_heard
+    follower.run(stop)
+    assert heard == [("LISTED", "hat")]
+
+
+def test_a_connection_that_broke_off_goes_on_where_it_was(cluster, monkeypatch):
+    heard, stop = Heard(), threading.Event()
+    follower = informer(cluster, heard)
+    follower.step(stop)
+    cluster.fault = ClusterUnavailable("silence")
+    with pytest.raises(ClusterUnavailable):
+        follower.step(stop)
+    cluster.fault = None
+    cluster.apply(config_map("tool-hat", "hat"))
+    follower.step(stop)
+    assert heard == [("ADDED", "hat")]
+
+
+def test_pauses_grow_and_differ():
+    assert pause_after(1) <= 0.5
+    assert LONGEST_PAUSE / 2 <= pause_after(50) <= LONGEST_PAUSE
+    assert len({pause_after(5) for _number in range(20)}) > 1
+
+
+@pytest.fixture
+def clock():
+    class Clock:
+        now = 0.0
+
+        def __call__(self):
+            return self.now
+
+    return Clock()
+
+
+@pytest.fixture
+def lease_of(cluster, clock):
+    def make(identity):
+        return Lease(cluster, "watcher", namespace="portal", identity=identity, clock=clock)
+
+    return make
+
+
+def test_one_of_two_holds_the_lease(lease_of, cluster):
+    first, second = lease_of("first"), lease_of("second")
+    assert first.hold()
+    assert not second.hold()
+    assert first.hold()
+    assert cluster.get(NAMESPACE, "portal")["metadata"]["labels"] == {OWNER_LABEL: MANAGER}
+
+
+def test_a_lease_that_is_not_renewed_goes_to_another(lease_of, clock):
+    first, second = lease_of("first"), lease_of("second")
+    first.hold()
+    assert not second.hold()
+    clock.now = 14
+    first.hold()
+    assert not second.hold()
+    clock.now = 20
+    assert not second.hold()
+    clock.now = 40
+    assert second.hold()
+    assert not first.hold()
+
+
+def test_a_lease_that_is_let_go_is_free_at_once(lease_of):
+    first, second = lease_of("first"), lease_of("second")
+    first.hold()
+    first.release()
+    assert second.hold()
+
+
+def test_of_two_who_take_a_free_lease_one_gets_it(lease_of, cluster):
+    lease_of("nobody").hold()
+    lease_of("nobody").release()
+    there = cluster.get(LEASE, "watcher", namespace="portal")
+    first, second = lease_of("first"), lease_of("second")
+    assert first._is_free(there)
+    assert second._is_free(there)
+    assert second.hold()
+    assert not first.hold()
+
+
+@pytest.fixture
+def tools(ada, hat):
+    cluster = add_cluster(name="tools", by=ada, at=NOW, **FIELDS)
+    Tool.objects.filter(pk=hat.pk).update(cluster=cluster)
+    hat.refresh_from_db()
+    return cluster
+
+
+def labelled(**labels):
+    names = {f"portal.example.org/{name}": value for name, value in labels.items()}
+    return {"metadata": {"name": "x", "labels": OURS | names}}
+
+
+def test_a_change_of_a_build_wakes_its_row(hat, alice, tools):
+    build, _is_new = start_build(hat, by=alice, source=Source("https://git.example.org/a"), at=NOW)
+    Build.objects.update(next_look_at=NOW + timedelta(hours=1))
+    shown = labelled(tool="hat", role="build", build=build.name)
+    assert wake(shown, cluster_id=tools.pk, now=NOW)
+    assert Build.objects.get().next_look_at == NOW
+    assert not wake(shown, cluster_id=tools.pk + 1, now=NOW)
+
+
+def test_a_build_that_nobody_waits_for_is_left_alone(hat, alice, tools):
+    start_build(hat, by=alice, source=Source("https://git.example.org/a"), at=NOW)
+    Build.objects.update(next_look_at=None)
+    shown = labelled(tool="hat", role="build", build="hat-1")
+    assert not wake(shown, cluster_id=tools.pk, now=NOW)
+    assert Build.objects.get().next_look_at is None
+
+
+def test_a_change_of_a_pod_wakes_its_webservice(hat, tools):
+    webservice_of(hat, at=NOW)
+    Webservice.objects.update(next_look_at=NOW + timedelta(hours=1))
+    assert wake(labelled(tool="hat", role="run"), cluster_id=tools.pk, now=NOW)
+    assert Webservice.objects.get().next_look_at == NOW
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{}, {"tool": "hat"}, {"tool": "hat", "build": "cap-1"}, {"tool": "x", "build": "x-../1"}],
+)
+def test_ugly_labels_wake_nothing(hat, tools, labels):
+    assert not wake(labelled(**labels), cluster_id=tools.pk, now=NOW)
+
+
+def test_the_watcher_is_started_where_there_is_a_cluster(db, ada):
+    assert not has_clusters()
+    add_cluster(name="made-up", by=ada, at=NOW, way="memory", **FIELDS)
+    assert not has_clusters()
+    add_cluster(name="tools", by=ada, at=NOW, **FIELDS)
+    assert has_clusters()

@@ -18,11 +18,13 @@ from builds.states import Status
 from builds.tasks import AFTER_ERROR, LATE, LEASE, SWEPT_AT_ONCE, build_finished, set_alarm
 from builds.tasks import engine as build_engine
 from portal.cluster.base import ClusterError
+from portal.clusters.models import Cluster
 from portal.tools.operations import record_event, variables_for
 from portal.webservices import rollout
 from portal.webservices.engines.base import EngineError, ReplicaOrder, WebserviceEngine
 from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngine
 from portal.webservices.engines.probe import Answer
+from portal.webservices.homes import keep_homes, tidy
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
@@ -149,6 +151,24 @@ def clean_up() -> None:
         log.info("clean-up freed %d bytes", freed)
     if removed := remove_old_unpacked(engine=engine()):
         log.info("clean-up deleted %d unpacked images", removed)
+
+
+@shared_task
+def keep_cluster_homes() -> None:
+    """Have every home in a cluster put right once a day, and what is left over removed."""
+    now = timezone.now()
+    for row in Cluster.objects.filter(is_reachable=True):
+        try:
+            kept = list(keep_homes(row, slice_number=now.hour * 60 + now.minute))
+            removed = tidy(row, now=now) if now.minute == 0 else []
+        except ClusterError as error:
+            log.warning("homes in %s: %s", row, error)
+            continue
+        for home in kept:
+            if home.trouble:
+                log.warning("home of %s in %s: %s", home.tool, row, home.trouble)
+        for namespace in removed:
+            log.info("removed namespace %s of %s", namespace, row)
 
 
 @receiver(build_finished)

@@ -10,4 +10,4 @@ http
     response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" });
     response.end(page);
   })
-  .listen(Number(process.env.PORT), "127.0.0.1");
+  .listen(Number(process.env.PORT), process.env.HOST || "127.0.0.1");

@@ -44,4 +44,6 @@ class Handler(SimpleHTTPRequestHandler):
         return None
 
 
-ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+# Where the platform's proxy is on the same machine, nobody else is to reach this.
+ADDRESS = os.environ.get("HOST", "127.0.0.1"), int(os.environ["PORT"])
+ThreadingHTTPServer(ADDRESS, Handler).serve_forever()

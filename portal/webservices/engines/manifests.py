@@ -125,7 +125,8 @@ def _container(order: ServiceOrder) -> Manifest:
         "name": CONTAINER,
         "image": order.image,
         "command": [f"/cnb/process/{order.process_type}"],
-        "env": [{"name": "PORT", "value": str(PORT)}],
+        # Requests come from outside of the pod.
+        "env": [{"name": "PORT", "value": str(PORT)}, {"name": "HOST", "value": "0.0.0.0"}],
         "envFrom": [{"secretRef": {"name": order.environment_secret}}],
         "ports": [{"name": "http", "containerPort": PORT}],
         "readinessProbe": {"httpGet": get, "periodSeconds": 3, "timeoutSeconds": 3},

@@ -56,9 +56,9 @@ class Handler(BaseHTTPRequestHandler):
 class GitServer:
     """Serves the bare repositories in a directory."""
 
-    def __init__(self, root):
+    def __init__(self, root, host="127.0.0.1"):
         self.root = root
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         self._server.root = root
 
     def __enter__(self):
@@ -71,7 +71,8 @@ class GitServer:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self._server.server_port}/"
+        host, port = self._server.server_address
+        return f"http://{host}:{port}/"
 
     def repository(self, name, files, *, links=(), message="A commit"):
         """Commit files (name -> text) to a repository, new or not; its URL and the commit."""

@@ -1,0 +1,295 @@
+"""From a Git URL to a page behind the ingress, on a real cluster, as the portal's own account."""
+
+import threading
+import time
+from datetime import timedelta
+
+import httpx
+import pytest
+import yaml
+from django.utils import timezone
+
+from builds import logs
+from builds.models import Build
+from builds.operations import Source, cancel_build, start_build
+from builds.reconcile import reconcile as reconcile_build
+from builds.states import Reason
+from builds.states import Status as BuildStatus
+from builds.tasks import engine_of
+from portal.cluster.rights import cluster_role
+from portal.clusters.checking import check
+from portal.clusters.connections import connect
+from portal.clusters.operations import add_cluster
+from portal.tools.operations import register_tool, set_variable
+from portal.webservices import operations, rollout
+from portal.webservices.models import Webservice
+from portal.webservices.states import Status
+from tests.cluster import ingress, tekton
+from tests.git_server import GitServer
+
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db]
+DOMAIN = "tools.test"
+SETTINGS = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "feature-flags", "namespace": tekton.NAMESPACE},
+    "data": {"set-security-context": "true", "disable-creds-init": "true"},
+}
+
+
+@pytest.fixture(scope="module")
+def account(lab):
+    """The portal's kubeconfig: a service account with the rights that the portal asks for."""
+    lab.create_namespace("portal")
+    account = {"name": "portal", "namespace": "portal"}
+    group = "rbac.authorization.k8s.io"
+    lab.apply(
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account},
+        cluster_role(),
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "portal"},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "portal"},
+            "subjects": [{"kind": "ServiceAccount", **account}],
+        },
+    )
+    # As docs/operate-kubernetes.md asks of an operator.
+    patch = yaml.safe_dump({"data": SETTINGS["data"]})
+    place = ("-n", tekton.NAMESPACE, "--type=merge", "-p", patch)
+    lab.kubectl("patch", "configmap", "feature-flags", *place)
+    return lab.kubeconfig_for("portal", namespace="portal")
+
+
+@pytest.fixture
+def cluster(lab, account, ada, settings):
+    # The machine of a test is busy.
+    settings.WEBSERVICE_START_LIMIT = 240
+    return add_cluster(
+        name="tools",
+        by=ada,
+        at=timezone.now(),
+        kubeconfig=str(account),
+        tools_url=f"http://{{tool}}.{DOMAIN}/",
+        ingress_class=ingress.CLASS,
+        ingress_namespace=ingress.NAMESPACE,
+        registry=lab.registry,
+        registry_is_insecure=True,
+        builder=lab.builder_image,
+        run_image=lab.run_image,
+        git_image=lab.run_image,
+        open_blocks=["0.0.0.0/0"],
+        is_default=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def forge(lab, tmp_path_factory):
+    with GitServer(tmp_path_factory.mktemp("forge"), lab.host) as server:
+        yield server
+
+
+@pytest.fixture
+def source(forge, settings):
+    settings.GIT_TRUSTED_PREFIXES = [forge.url]
+
+    def commit(name, **files):
+        files = {path.replace("_", "."): text for path, text in files.items()}
+        url, _commit = forge.repository(name, files)
+        return Source(url)
+
+    return commit
+
+
+@pytest.fixture
+def tool(lab, cluster, alice):
+    made = []
+
+    def register(name):
+        tool = register_tool(name, by=alice, at=timezone.now(), title=name.title())
+        made.append(name)
+        return tool
+
+    yield register
+    gone = ("--ignore-not-found", "--wait=false")
+    for name in made:
+        lab.kubectl("delete", "namespace", f"tool-{name}", f"build-{name}", *gone)
+
+
+def follow(build, *, until, seconds=500):
+    """Look at a build as the worker does, until something holds of it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        build = Build.objects.select_related("tool__cluster").get(pk=build.pk)
+        pause = reconcile_build(build, engine=engine_of(build.tool), now=timezone.now())
+        build.refresh_from_db()
+        if until(build):
+            return build
+        time.sleep(min(1.0, (pause or timedelta(0)).total_seconds()))
+    raise AssertionError(f"{build} {build.status} {build.reason}\n{output(build)}")
+
+
+def is_over(build):
+    return build.is_final
+
+
+def output(build):
+    return logs.read(build, offset=0, limit=100_000).decode()
+
+
+def serve(tool, *, until, seconds=400):
+    """Look at a webservice as the worker does, until something holds of it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        webservice = Webservice.objects.select_related("tool__cluster").get(tool=tool)
+        pause = rollout.reconcile(webservice, cluster=webservice.tool.cluster, now=timezone.now())
+        webservice.refresh_from_db()
+        if until(webservice):
+            return webservice
+        time.sleep(min(1.0, (pause or timedelta(0)).total_seconds()))
+    releases = [(str(each), each.status, each.reason) for each in webservice.releases.all()]
+    raise AssertionError(f"{webservice.status} {webservice.reason} {releases}")
+
+
+def is_live(number):
+    return lambda webservice: webservice.live and webservice.live.number == number
+
+
+def build_and_deploy(tool, source, alice):
+    build, _is_new = start_build(tool, by=alice, source=source, at=timezone.now())
+    build = follow(build, until=is_over)
+    assert build.status == BuildStatus.SUCCEEDED, f"{build.reason}\n{output(build)}"
+    release = operations.deploy(build.image, by=alice, at=timezone.now())
+    return build, release
+
+
+def page(lab, name):
+    """What a browser gets, once the ingress controller has taken note."""
+    for _number in range(60):
+        answer = lab.visit(f"{name}.{DOMAIN}")
+        if answer.is_success:
+            return answer.text
+        time.sleep(0.5)
+    raise AssertionError(f"{answer.status_code} {answer.text}")
+
+
+class Visitor(threading.Thread):
+    """Asks for a page again and again, and remembers what went wrong."""
+
+    def __init__(self, lab, name):
+        super().__init__()
+        self.lab, self.name = lab, name
+        self.pages, self.failures, self.stopping = [], [], threading.Event()
+
+    def run(self):
+        while not self.stopping.wait(0.05):
+            try:
+                answer = self.lab.visit(f"{self.name}.{DOMAIN}")
+            except httpx.HTTPError as error:
+                self.failures.append(repr(error))
+                continue
+            if answer.is_success:
+                self.pages.append(answer.text)
+            else:
+                self.failures.append(f"{answer.status_code} {answer.text[:100]}")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_exception):
+        self.stopping.set()
+        self.join()
+
+
+def test_the_portal_may_do_what_it_needs_and_nothing_else(lab, cluster):
+    check(cluster, connect(cluster), now=timezone.now())
+    assert cluster.is_reachable, cluster.trouble
+    assert cluster.missing_rights == []
+    installed = {
+        each["name"]: each["version"] for each in cluster.components if each["is_installed"]
+    }
+    assert installed["Tekton Pipelines"]
+    assert any(name.startswith(f"Ingress {ingress.CLASS}") for name in installed)
+    account = ("auth", "can-i", "--list", "--as=system:serviceaccount:portal:portal")
+    allowed = {line.split()[0] for line in lab.kubectl(*account).splitlines()[1:] if line.strip()}
+    assert "deployments.apps" in allowed
+    assert not {"*.*", "nodes", "clusterroles.rbac.authorization.k8s.io"} & allowed
+
+
+def test_a_first_deploy_a_new_release_under_load_and_a_rollback(lab, tool, source, alice):
+    hat = tool("hat")
+    set_variable(hat, name="COLOUR", value="red", by=alice, at=timezone.now(), for_build=True)
+    first, _release = build_and_deploy(hat, source("hat", index_html="<h1>First</h1>"), alice)
+    assert len(first.commit) == 40
+    assert first.image.reference.startswith(f"{lab.registry}/tool-hat/hat@sha256:")
+    assert [step["name"] for step in first.steps][:5] == [
+        "clone", "analyze", "detect", "restore", "build",
+    ]  # fmt: skip
+    webservice = serve(hat, until=is_live(1))
+    assert webservice.status == Status.RUNNING
+    assert "First" in page(lab, "hat")
+    operations.configure(hat, by=alice, at=timezone.now(), replicas=2)
+    serve(hat, until=is_live(2))
+
+    with Visitor(lab, "hat") as visitor:
+        build_and_deploy(hat, source("hat", index_html="<h1>Second</h1>"), alice)
+        serve(hat, until=is_live(3))
+        time.sleep(8)
+    assert visitor.failures == []
+    assert "First" in visitor.pages[0]
+    assert "Second" in visitor.pages[-1]
+
+    operations.deploy(first.image, by=alice, at=timezone.now())
+    serve(hat, until=is_live(4))
+    time.sleep(8)
+    assert "First" in page(lab, "hat")
+
+
+def test_a_release_that_crashes_leaves_the_old_one_serving(lab, tool, source, alice):
+    cap = tool("cap")
+    build_and_deploy(cap, source("cap", index_html="<h1>Good</h1>"), alice)
+    serve(cap, until=is_live(1))
+    assert "Good" in page(lab, "cap")
+    bad = source("cap", index_html="<h1>Bad</h1>", Procfile="web: python3 -c 'print(1/0)'\n")
+    build_and_deploy(cap, bad, alice)
+    webservice = serve(cap, until=lambda seen: seen.failed)
+    assert webservice.failed.reason_code == "crashed"
+    assert "ZeroDivisionError" in webservice.failed.log_tail
+    serve(cap, until=lambda seen: seen.status == Status.RUNNING)
+    assert "Good" in page(lab, "cap")
+
+
+def test_a_cancel_ends_the_pods(lab, tool, source, alice):
+    bonnet = tool("bonnet")
+    build, _is_new = start_build(
+        bonnet, by=alice, source=source("bonnet", index_html="x"), at=timezone.now()
+    )
+    build = follow(build, until=lambda seen: seen.steps)
+    cancel_build(build, by=alice, at=timezone.now())
+    build = follow(build, until=is_over, seconds=60)
+    assert build.status == BuildStatus.CANCELLED
+    pods = lab.get("pods", "-n", "build-bonnet")["items"]
+    assert not [pod for pod in pods if pod["status"]["phase"] in ("Running", "Pending")]
+
+
+def test_a_build_that_needs_too_much_memory_says_so(lab, tool, source, alice, settings):
+    settings.BUILD_MEMORY_BYTES = 24 * 1024**2
+    beret = tool("beret")
+    build, _is_new = start_build(
+        beret,
+        by=alice,
+        source=source("beret", app_py="print(1)", requirements_txt="flask\n"),
+        at=timezone.now(),
+    )
+    build = follow(build, until=is_over)
+    assert build.reason_code == Reason.OUT_OF_MEMORY, f"{build.reason}\n{output(build)}"
+    assert "needed more memory" in build.reason
+
+
+def test_what_is_not_there_is_told_in_words(tool, source, alice):
+    fez = tool("fez")
+    nothing = Source(source("fez", index_html="x").url.replace("fez", "nothing"))
+    build, _is_new = start_build(fez, by=alice, source=nothing, at=timezone.now())
+    build = follow(build, until=is_over)
+    assert build.reason_code == Reason.SOURCE_NOT_FOUND, output(build)

@@ -42,7 +42,7 @@ class BuildSettings:
     # The pod may use so much; it is placed where a part of it is free.
     memory_bytes: int = 2 * 1024**3
     cpu: str = "2"
-    memory_request: str = "512Mi"
+    memory_request_bytes: int = 512 * 1024**2
     cpu_request: str = "250m"
     # Seconds.
     running_limit: int = 1800
@@ -121,8 +121,9 @@ def _pod_template(settings: BuildSettings) -> Manifest:
 
 
 def _use(settings: BuildSettings) -> Manifest:
+    request = min(settings.memory_request_bytes, settings.memory_bytes)
     return {
-        "requests": {"cpu": settings.cpu_request, "memory": settings.memory_request},
+        "requests": {"cpu": settings.cpu_request, "memory": str(request)},
         "limits": {"cpu": settings.cpu, "memory": str(settings.memory_bytes)},
     }
 

@@ -1,6 +1,7 @@
 """What the portal gives to Tekton, looked at."""
 
 import base64
+from dataclasses import replace
 
 import pytest
 
@@ -85,6 +86,12 @@ def test_variables_are_mounted_only_where_buildpacks_run(task):
 def test_the_phases_come_in_the_order_of_the_specification(task):
     names = [step["name"] for step in task["steps"]]
     assert names == ["clone", "analyze", "detect", "restore", "build", "export", "report"]
+
+
+def test_a_build_never_asks_for_more_than_it_may_use():
+    small = replace(SETTINGS, memory_bytes=1000)
+    use = pipeline_run(ORDER, small)["spec"]["taskRunSpecs"][0]["computeResources"]
+    assert use["requests"]["memory"] == use["limits"]["memory"] == "1000"
 
 
 def test_no_script_holds_a_param(task):

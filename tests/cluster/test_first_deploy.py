@@ -274,7 +274,7 @@ def test_a_cancel_ends_the_pods(lab, tool, source, alice):
 
 
 def test_a_build_that_needs_too_much_memory_says_so(lab, tool, source, alice, settings):
-    settings.BUILD_MEMORY_BYTES = 24 * 1024**2
+    settings.BUILD_MEMORY_BYTES = 48 * 1024**2
     beret = tool("beret")
     build, _is_new = start_build(
         beret,

@@ -1,75 +1,9 @@
-"""The adapter against a real API server: `KUBECONFIG` names one, or the lab starts one."""
-
-import os
-import uuid
+"""The adapter where nobody answers; tests/cluster has it against a real API server."""
 
 import pytest
 
-from portal.cluster.base import Access, ClusterRefused, ClusterUnavailable, CredentialsRefused
-from portal.cluster.kinds import CONFIG_MAP, NAMESPACE
+from portal.cluster.base import Access, ClusterUnavailable
 from portal.cluster.kubernetes import KubernetesCluster
-from tests.clusters.contract import OURS, ClusterContract, config_map
-
-needs_cluster = pytest.mark.skipif("KUBECONFIG" not in os.environ, reason="KUBECONFIG is not set")
-
-
-@pytest.fixture(scope="session")
-def cluster():
-    cluster = KubernetesCluster(Access(kubeconfig=os.environ["KUBECONFIG"]))
-    yield cluster
-    cluster.close()
-
-
-@pytest.fixture
-def namespace(cluster):
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    metadata = {"name": name, "labels": OURS}
-    cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
-    yield name
-    cluster.delete(NAMESPACE, name)
-
-
-@pytest.fixture
-def foreign(cluster):
-    """Somebody else writes, with a field manager of their own."""
-
-    def write(manifest):
-        path = CONFIG_MAP.path(
-            namespace=manifest["metadata"]["namespace"], name=manifest["metadata"]["name"]
-        )
-        cluster._json(
-            "PATCH",
-            path,
-            query={"fieldManager": "somebody", "force": "true"},
-            body=manifest,
-            content_type="application/apply-patch+yaml",
-        )
-
-    return write
-
-
-@pytest.mark.cluster
-@needs_cluster
-class TestKubernetesCluster(ClusterContract):
-    def test_what_is_refused_says_why(self, cluster, namespace):
-        bad = config_map(namespace, "Not_A_Name")
-        with pytest.raises(ClusterRefused, match="Not_A_Name"):
-            cluster.create(bad)
-
-    def test_a_wrong_token_is_told_apart(self, cluster, tmp_path):
-        host, ca = _address(cluster)
-        (tmp_path / "token").write_text("made-up")
-        stranger = KubernetesCluster(
-            Access(server=host, ca_file=ca, token_file=str(tmp_path / "token"))
-        )
-        with pytest.raises(CredentialsRefused):
-            stranger.list(CONFIG_MAP)
-        stranger.close()
-
-
-def _address(cluster):
-    configuration = cluster._client.configuration
-    return configuration.host, configuration.ssl_ca_cert
 
 
 def test_nobody_answering_is_a_sentence():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.template.defaultfilters import filesizeformat
 from django.utils.crypto import salted_hmac
@@ -53,10 +54,18 @@ def _facts(release: Release) -> dict[str, tuple[str, str]]:
         "build": (_("Build"), str(build.number)),
         "commit": (_("Commit"), build.commit),
         "process_type": (_("Process"), release.process_type),
-        "replicas": (_("Replicas"), str(release.replicas)),
-        "health_check_path": (_("Health check path"), release.health_check_path),
-        "memory_bytes": (_("Memory of a replica"), filesizeformat(release.memory_bytes)),
-        "cpu_millis": (_("Processors of a replica"), f"{release.cpu_millis / 1000:g}"),
+        **shown_configuration(release.configuration),
+    }
+
+
+def shown_configuration(configuration: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """{what: (label, value)} in words."""
+    memory, processors = configuration["memory_bytes"], configuration["cpu_millis"] / 1000
+    return {
+        "replicas": (_("Replicas"), str(configuration["replicas"])),
+        "health_check_path": (_("Health check path"), configuration["health_check_path"]),
+        "memory_bytes": (_("Memory of a replica"), filesizeformat(memory)),
+        "cpu_millis": (_("Processors of a replica"), f"{processors:g}"),
     }
 
 

@@ -14,7 +14,7 @@ from builds.operations import BuildRefused
 from portal.accounts.permissions import MemberRequest, requires
 from portal.tools.models import Tool
 from portal.webservices import operations
-from portal.webservices.comparison import differences
+from portal.webservices.comparison import differences, shown_configuration
 from portal.webservices.models import Release, Webservice
 from portal.webservices.operations import DeployRefused
 from portal.webservices.retention import verdicts
@@ -54,6 +54,7 @@ def release_detail(request: MemberRequest, name: str, number: int) -> HttpRespon
         "against": against,
         "differences": differences(against, release),
         "others": _numbers(release),
+        "processors": shown_configuration(release.configuration)["cpu_millis"][1],
         "moves": release.moves.select_related("actor"),
         "can_edit": tool.can_edit(request.user),
         "live": release.webservice.live,

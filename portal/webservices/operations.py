@@ -13,6 +13,7 @@ from builds.models import Image
 from portal.accounts.models import User
 from portal.tools.models import Tool
 from portal.tools.operations import record_event
+from portal.webservices.comparison import shown_configuration
 from portal.webservices.engines.probe import Answer
 from portal.webservices.models import Release, Replica, Webservice
 from portal.webservices.releases import ImageGone, OverQuota, make_release, webservice_of
@@ -251,9 +252,11 @@ def _run_as_configured(
     current = webservice.starting or webservice.live
     if current is None or not webservice.is_wanted:
         return
-    after = webservice.configuration
+    old, new = shown_configuration(before), shown_configuration(webservice.configuration)
     changed = [
-        f"{name} {before[name]} → {after[name]}" for name in after if after[name] != before[name]
+        f"{label} {old[name][1]} → {text}"
+        for name, (label, text) in new.items()
+        if text != old[name][1]
     ]
     deploy(
         current.image,

@@ -120,6 +120,15 @@ def test_scaling_is_a_release_that_keeps_the_processes(served, hat, alice, look,
     assert sorted(engine.replicas) == ["hat-r2-0"]
 
 
+def test_a_change_of_the_configuration_is_noted_in_words(served, hat, alice):
+    configure(hat, by=alice, at=NOW, replicas=2, memory_bytes=256 * 1024**2, cpu_millis=500)
+    note = Release.objects.first().note.replace("\xa0", " ")
+    assert note == (
+        "configured: Replicas 1 → 2, Memory of a replica 512.0 MB → 256.0 MB, "
+        "Processors of a replica 1 → 0.5"
+    )
+
+
 def test_scaling_with_changed_variables_starts_new_processes(served, hat, alice, look, engine):
     set_variable(hat, name="TOKEN", value="hunter2", by=alice, at=NOW)
     configure(hat, by=alice, at=NOW, replicas=2)

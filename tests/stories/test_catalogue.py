@@ -128,6 +128,12 @@ def test_a_tool_page_says_why(catalogue, running):
     assert "Why are PHP and Python types of webservices?" in page
 
 
+def test_the_builds_of_a_tool_say_why(catalogue, running, client_of, alice):
+    running("hat")
+    page = client_of(alice).get("/tools/hat/builds/").content.decode()
+    assert "Why are PHP and Python types of webservices?" in page
+
+
 def test_the_picture_of_a_drop_names_the_people(catalogue, running):
     running("hat", "coat")
     page = Client().get("/r/FT-4/-/drop").content.decode()

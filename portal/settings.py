@@ -4,6 +4,7 @@ import os
 import re
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
@@ -225,7 +226,8 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        # Browsers hold the rule against where a form's answer leads, too: to the wiki.
+        "form-action": [SELF, "{0.scheme}://{0.netloc}".format(urlsplit(WIKI_URL))],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     },

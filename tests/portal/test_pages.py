@@ -103,6 +103,11 @@ def test_pages_allow_no_inline_script(path, client, db):
     assert b"<script>" not in answer.content
 
 
+def test_the_sign_in_form_may_lead_to_the_wiki(client, db):
+    policy = client.get("/accounts/login/").headers["Content-Security-Policy"]
+    assert "form-action 'self' https://meta.wikimedia.org;" in f"{policy};"
+
+
 def test_a_page_that_is_not_there_is_a_page(client, db, settings):
     settings.DEBUG = False
     answer = client.get("/tools/none/")

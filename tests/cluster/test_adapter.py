@@ -1,10 +1,14 @@
 """The adapter against a real API server."""
 
+import queue
+import threading
 import uuid
+from time import monotonic
 
 import pytest
 
 from portal.cluster.base import Access, ClusterRefused, CredentialsRefused, Right
+from portal.cluster.informer import Informer
 from portal.cluster.kinds import CONFIG_MAP, NAMESPACE
 from portal.cluster.kubernetes import APPLY, KubernetesCluster
 from portal.cluster.lease import Lease
@@ -75,3 +79,19 @@ class TestKubernetesCluster(ClusterContract):
         assert first.hold()
         first.release()
         assert second.hold()
+
+    def test_changes_are_heard_soon_over_the_end_of_a_watch(self, cluster, namespace):
+        heard, stop = queue.Queue(), threading.Event()
+        labels = OURS | {"test": namespace}
+        informer = Informer(cluster, CONFIG_MAP, tell=heard.put, labels=labels, watch_seconds=2)
+        thread = threading.Thread(target=informer.run, args=(stop,))
+        thread.start()
+        for number in range(6):
+            began = monotonic()
+            cluster.apply(config_map(namespace, labels=labels, number=str(number)))
+            assert heard.get(timeout=10).object["data"] == {"number": str(number)}
+            assert monotonic() - began < 5
+            stop.wait(0.7)
+        stop.set()
+        thread.join()
+        assert heard.empty()

@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from django.conf import settings
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 KINDS = (PIPELINE_RUN, POD, DEPLOYMENT)
 # Seconds: how often the lease is renewed, and how often new clusters are looked for.
 RENEW_EVERY, LOOK_EVERY = SECONDS / 3, 10.0
+GRACE = 5.0
 # One watch; a watcher that is told to stop waits for no longer than this.
 WATCH_SECONDS = 60
 
@@ -44,6 +46,9 @@ class Command(BaseCommand):
                     log.info("watching %s", row)
                     watched[row.pk] = _start(partial(watch_cluster, row, stop))
             stop.wait(LOOK_EVERY)
+        # Each lets go of its lease, so that another watcher takes over at once.
+        for thread in watched.values():
+            thread.join(timeout=GRACE)
 
 
 def _start(work: Callable[[], None]) -> threading.Thread:
@@ -78,7 +83,8 @@ def watch_cluster(row: ClusterRow, stop: threading.Event) -> None:
         stop.wait(RENEW_EVERY)
     if lost is not None:
         lost.set()
-        lease.release()
+        with suppress(ClusterError):
+            lease.release()
 
 
 def follow(row: ClusterRow, cluster: Cluster) -> threading.Event:

@@ -53,7 +53,7 @@ def rows_of(tools: Sequence[Tool]) -> list[Row]:
     }
     webservices = {
         each.tool_id: each
-        for each in Webservice.objects.filter(tool__in=ids).select_related("tool")
+        for each in Webservice.objects.filter(tool__in=ids).select_related("tool__cluster")
     }
     live = Release.objects.filter(webservice__tool__in=ids, status=ReleaseStatus.LIVE)
     releases = {each.webservice.tool_id: each for each in live.select_related("webservice__tool")}

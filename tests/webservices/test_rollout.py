@@ -319,3 +319,8 @@ def test_its_page_shows_its_address_and_its_pods(client_of, alice, hat, tools, m
     assert "https://hat.tools.example.org/" in page
     log = client_of(alice).get("/tools/hat/webservice/log/").content.decode()
     assert "ready to serve" in log
+
+
+def test_the_tools_own_page_leads_to_it(client_of, alice, live):
+    page = client_of(alice).get("/tools/hat/").content.decode()
+    assert 'href="https://hat.tools.example.org/"' in page

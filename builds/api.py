@@ -41,6 +41,7 @@ class BuildList(generics.GenericAPIView):
 
     required_role = "viewer"
     scopes = RUNNING
+    throttle_scope = "build-start"
     permission_classes = [IsAuthenticated]
     serializer_class = BuildSerializer
 

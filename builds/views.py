@@ -23,6 +23,7 @@ from builds.models import Build
 from builds.operations import BuildRefused, cancel_build, start_build
 from builds.states import Status
 from portal.accounts.permissions import MemberRequest, requires
+from portal.throttling import limited
 from portal.tools.models import Tool
 
 PAGE_SIZE = 25
@@ -81,6 +82,7 @@ def build_list(request: MemberRequest, name: str) -> HttpResponse:
 
 @requires("maintainer")
 @require_http_methods(["GET", "POST"])
+@limited("build-start")
 def build_start(request: MemberRequest, name: str) -> HttpResponse:
     tool = get_object_or_404(Tool.objects.maintained_by(request.user), name=name)
     form = BuildForm(request.POST or None, initial=_last_source(tool))

@@ -10,8 +10,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-CONTENT_TYPE = "application/problem+json"
-TYPE_PREFIX = "/problems/"
+from portal.apis import CONTENT_TYPE, TYPE_PREFIX, error_body
 
 
 class Conflict(exceptions.APIException):
@@ -75,19 +74,9 @@ def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
 
 
 def error_response(path: str, *, status: int, code: str, sentence: str) -> JsonResponse | None:
-    """An error outside of any REST view, in the form of the API at `path`; None for a page."""
-    if path.startswith("/builds/v1/"):
-        return JsonResponse({"error": [sentence]}, status=status)
-    if not path.startswith("/api/"):
-        return None
-    problem = {
-        "type": TYPE_PREFIX + code,
-        "title": code.replace("-", " ").capitalize(),
-        "status": status,
-        "detail": sentence,
-        "instance": path,
-    }
-    return JsonResponse(problem, status=status, content_type=CONTENT_TYPE)
+    """The same as an answer; None for a page."""
+    body, content_type = error_body(path, status=status, code=code, sentence=sentence)
+    return JsonResponse(body, status=status, content_type=content_type) if body else None
 
 
 def _code(error: Exception) -> str:

@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.headers.SecurityHeaders",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -218,7 +219,6 @@ WHITENOISE_USE_FINDERS = DEBUG
 
 # --- security -------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
-    "EXCLUDE_URL_PREFIXES": ["/api/docs"],
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
@@ -230,8 +230,23 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF, "{0.scheme}://{0.netloc}".format(urlsplit(WIKI_URL))],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
+        "object-src": [NONE],
     },
 }
+# Bytes that one request may bring, and of these what forms may hold beside files.
+BODY_BYTES = env.int("PORTAL_BODY_BYTES", default=10 * 1024**2)
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_BYTES
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
+# Devices that no page of the portal uses, so that nothing that gets into one can either.
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        "accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer",
+        "microphone", "midi", "payment", "usb",
+    )
+)  # fmt: skip
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -394,11 +409,13 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": [
         "rest_framework.throttling.AnonRateThrottle",
         "rest_framework.throttling.UserRateThrottle",
+        "portal.throttling.ChangeThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.str("PORTAL_RATE_ANONYMOUS", default="600/min"),
         "user": env.str("PORTAL_RATE_USER", default="3000/min"),
         "tokens": env.str("PORTAL_RATE_TOKENS", default="30/min"),
+        "build-start": env.str("PORTAL_RATE_BUILD_STARTS", default="30/min"),
     },
     "EXCEPTION_HANDLER": "portal.problems.handle",
     "PAGE_SIZE": 50,

@@ -16,6 +16,7 @@ os.environ |= {
     "PORTAL_RATE_ANONYMOUS": "100000/min",
     "PORTAL_RATE_SIGN_IN": "100000/min",
     "PORTAL_RATE_DEVICE": "100000/min",
+    "PORTAL_RATE_BUILD_STARTS": "100000/min",
     "PORTAL_RATE_TOKENS": "100000/min",
     "DATABASE_URL": os.environ.get("PORTAL_TEST_DATABASE_URL", f"sqlite:///{STATE}/db.sqlite3"),
     "CACHE_URL": "locmemcache://",

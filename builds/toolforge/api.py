@@ -98,6 +98,8 @@ def _attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  
 class BuildList(ToolforgeView):
     """The tool's builds, newest first. POST starts one, or answers with the one under way."""
 
+    throttle_scope = "build-start"
+
     @extend_schema(responses=shapes.ListAnswer)
     def get(self, request: Request, name: str) -> Response:
         builds = list(_builds(visible(request, name))[: LISTED + 1])

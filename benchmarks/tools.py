@@ -5,7 +5,7 @@ import sys
 
 from benchmarks.pages import ask, begin, on_both_databases
 
-TOOLS, BUILDS = 10_000, 100_000
+TOOLS, BUILDS, MANY = 10_000, 100_000, 1000
 
 
 def main() -> None:
@@ -52,14 +52,25 @@ def fill() -> None:
         ),
         batch_size=2000,
     )
+    Build.objects.bulk_create(
+        Build(
+            tool=tools[0],
+            number=BUILDS + number,
+            source_url="https://git.example.org/a",
+            status=Status.FAILED,
+            created_at=now,
+        )
+        for number in range(MANY)
+    )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
 
 def pages() -> None:
     from django.test import Client  # noqa: PLC0415
+    from django.utils import timezone  # noqa: PLC0415
 
-    from portal.accounts.models import User  # noqa: PLC0415
+    from portal.accounts.models import ApiToken, User  # noqa: PLC0415
 
     alice, visitor, chance = Client(), Client(), random.Random(2)
     alice.force_login(User.objects.get(username="alice"))
@@ -78,6 +89,17 @@ def pages() -> None:
             "dashboard with 50 of one's own": lambda: "/",
             "builds of a tool": lambda: f"/tools/tool-{chance.randint(0, 49)}/builds/",
             "REST, builds of a tool": lambda: f"/api/v1/tools/tool-{chance.randint(0, 49)}/builds/",
+            "REST, one's own tools": lambda: "/api/v1/tools/?mine=1",
+        },
+    )
+    _token, value = ApiToken.issue(User.objects.get(username="alice"), name="x", at=timezone.now())
+    ask(
+        Client(headers={"Authorization": f"Bearer {value}"}),
+        {
+            "by token: REST, tools": lambda: "/api/v1/tools/",
+            "by token: REST, builds": lambda: f"/api/v1/tools/tool-{chance.randint(1, 49)}/builds/",
+            "by token: REST, one's own tools": lambda: "/api/v1/tools/?mine=1",
+            "by token: Toolforge's list, 1,000 builds": lambda: "/builds/v1/tool/tool-0/builds",
         },
     )
 

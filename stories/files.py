@@ -172,7 +172,7 @@ def _refuse_unknown(
 
 def _front_matter(name: str, head: str) -> dict[str, Any]:
     try:
-        front = yaml.load(head, Loader=_Loader)
+        front = yaml.load(head, Loader=_Loader)  # nosec B506 - a safe loader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise BadFile(name, mark.line + 2 if mark else 1, error.problem or str(error)) from error

@@ -199,7 +199,8 @@ class Sandbox:
             parts.append("--unshare-net")
         parts += self._privileges()
         parts += _other_system(self.base) if self.base else _system()
-        parts += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"]
+        parts += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777"]
+        parts += ["--tmpfs", "/tmp"]  # nosec B108 - the sandbox's own
         parts += ["--perms", "1777", "--tmpfs", HOME]
         parts += _interpreter((*self.readable, *(() if self.base else (Path(sys.base_prefix),))))
         for bind in self.binds:

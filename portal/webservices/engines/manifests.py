@@ -126,7 +126,10 @@ def _container(order: ServiceOrder) -> Manifest:
         "image": order.image,
         "command": [f"/cnb/process/{order.process_type}"],
         # Requests come from outside of the pod.
-        "env": [{"name": "PORT", "value": str(PORT)}, {"name": "HOST", "value": "0.0.0.0"}],
+        "env": [
+            {"name": "PORT", "value": str(PORT)},
+            {"name": "HOST", "value": "0.0.0.0"},  # nosec B104 - within its own pod
+        ],
         "envFrom": [{"secretRef": {"name": order.environment_secret}}],
         "ports": [{"name": "http", "containerPort": PORT}],
         "readinessProbe": {"httpGet": get, "periodSeconds": 3, "timeoutSeconds": 3},

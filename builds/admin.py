@@ -1,22 +1,9 @@
 """Builds for administrators: to look at, not to edit."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from builds.models import Build, Image
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """History is not edited by hand."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
+from portal.tools.admin import ReadOnlyAdmin
 
 
 @admin.register(Build)

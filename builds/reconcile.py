@@ -250,6 +250,7 @@ def _move(
                 by=actor,
                 action=f"build.{status}",
                 summary=f"{build.name}: {reason}" if reason else build.name,
+                after={"status": str(status), "reason_code": str(reason_code)},
                 at=now,
             )
     return moved

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from builds.admin import ReadOnlyAdmin
+from portal.tools.admin import ReadOnlyAdmin
 from stories.models import Baseline, Reading, Record, Revision
 
 

@@ -12,6 +12,8 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from portal.accounts.origin import Origin
+
 TOKEN_PREFIX = "cht_"
 VISIBLE_LENGTH = len(TOKEN_PREFIX) + 6
 # How exactly the last use of a token is known; each use would be a write otherwise.
@@ -42,6 +44,9 @@ class User(AbstractBaseUser):
     is_admin = models.BooleanField(default=False)
     is_workgroup = models.BooleanField(default=False)
     date_joined = models.DateTimeField(auto_now_add=True)
+
+    # Set by the request that acts; see Origin.
+    origin = Origin()
 
     objects = UserManager()
     USERNAME_FIELD = "username"

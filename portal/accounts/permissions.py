@@ -23,6 +23,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
 from portal.accounts.models import User
+from portal.accounts.origin import Origin
 
 
 class MemberRequest(HttpRequest):
@@ -73,4 +74,5 @@ def _refusal(request: HttpRequest, role: str) -> HttpResponseBase | None:
         raise PermissionDenied
     if role == "workgroup" and not (user.is_workgroup or user.is_admin):
         raise PermissionDenied
+    user.origin = Origin.of(request.META)
     return None

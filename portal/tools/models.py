@@ -1,5 +1,6 @@
 """Tools, the people who keep them, their variables, and what happened to them."""
 
+import json
 from typing import Any, Self
 
 from django.db import models
@@ -164,29 +165,103 @@ class EnvVar(models.Model):
         return "••••••" if self.is_secret else self.value
 
 
+class AppendOnlyError(TypeError):
+    """Somebody tried to change what has happened."""
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def visible_to(self, user: User) -> Self:
+        """Of the tools that the user may see, and of the user's own account."""
+        if user.is_admin:
+            return self.all()
+        own = Q(tool=None, actor=user)
+        return self.filter(own | Q(tool__in=Tool.objects.visible_to(user)))
+
+    def update(self, **_changes: object) -> int:
+        raise AppendOnlyError("What has happened is not changed.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise AppendOnlyError("What has happened is not deleted.")
+
+
 class AuditEvent(models.Model):
     """Something that happened, and who did it: append-only."""
 
+    class Via(models.TextChoices):
+        PERSON = "person", _("a person in a browser")
+        TOKEN = "token", _("a token")
+        PLATFORM = "platform", _("the platform")
+
+        @property
+        def condition(self) -> Q:
+            if self == AuditEvent.Via.TOKEN:
+                return ~Q(token_prefix="")
+            return Q(token_prefix="") & (
+                Q(actor_name="") if self == AuditEvent.Via.PLATFORM else ~Q(actor_name="")
+            )
+
+    # A tool with a history cannot be deleted; it is archived instead.
     tool = models.ForeignKey(
-        Tool, null=True, blank=True, on_delete=models.CASCADE, related_name="events"
+        Tool, null=True, blank=True, on_delete=models.PROTECT, related_name="events"
     )
-    # None means the platform itself.
+    # None means the platform itself, or somebody whose account is gone; the name is as it was then.
     actor = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    actor_name = models.CharField(max_length=255, blank=True)
+    token_prefix = models.CharField(max_length=16, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
     action = models.CharField(max_length=60)
     summary = models.TextField(blank=True)
     before = models.JSONField(null=True, blank=True)
     after = models.JSONField(null=True, blank=True)
     at = models.DateTimeField()
+    # Set for a reader who may see it.
+    shown_address: str | None = None
+
+    objects = AuditEventQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]
-        indexes = [models.Index(fields=["tool", "-id"], name="event_latest")]
+        indexes = [
+            models.Index(fields=["tool", "-id"], name="event_latest"),
+            models.Index(fields=["actor", "-id"], name="event_of_actor"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.summary}".strip()
 
+    def save(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        if not self._state.adding:
+            raise AppendOnlyError("What has happened is not changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *_args: object, **_kwargs: object) -> tuple[int, dict[str, int]]:
+        raise AppendOnlyError("What has happened is not deleted.")
+
+    @property
+    def via(self) -> str:
+        if self.token_prefix:
+            return self.Via.TOKEN
+        return self.Via.PERSON if self.actor_name else self.Via.PLATFORM
+
+    @property
+    def differences(self) -> list[tuple[str, str | None, str | None]]:
+        """Field by field what was and what is, as text; None where there was or is nothing."""
+        before, after = self.before or {}, self.after or {}
+        names = dict.fromkeys([*before, *after])
+        rows = [(name, _text(before.get(name)), _text(after.get(name))) for name in names]
+        return [row for row in rows if row[1] != row[2]]
+
+    def address_for(self, reader: User) -> str | None:
+        """Where it came from: for administrators, and for whose address it is."""
+        return self.address if reader.is_admin or self.actor_id == reader.pk else None
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 class Quota(models.Model):
     """What a tool may use; where nothing stands, it is what every tool may use."""

@@ -1,8 +1,12 @@
 """Tools as the REST API shows and takes them."""
 
+from typing import Any
+
 from rest_framework import serializers
 
-from portal.tools.models import EnvVar, Membership, Tool
+from portal.accounts.models import User
+from portal.tools.audit import as_row
+from portal.tools.models import AuditEvent, EnvVar, Membership, Tool
 
 
 class ToolSerializer(serializers.ModelSerializer):
@@ -48,3 +52,26 @@ class VariableSerializer(serializers.ModelSerializer):
     class Meta:
         model = EnvVar
         fields = ["name", "value", "shown_value", "is_secret", "for_build", "for_run"]
+
+
+class EventSerializer(serializers.Serializer):
+    """What happened. `via` is person, token or platform; secrets are masked."""
+
+    id = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    actor = serializers.CharField(allow_null=True)
+    via = serializers.ChoiceField(choices=AuditEvent.Via.choices)
+    token = serializers.CharField(allow_null=True)
+    address = serializers.IPAddressField(
+        allow_null=True, help_text="For administrators, and of what you did yourself."
+    )
+    action = serializers.CharField()
+    tool = serializers.CharField(allow_null=True)
+    summary = serializers.CharField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+    def to_representation(self, event: AuditEvent) -> dict[str, Any]:
+        reader = self.context["request"].user
+        assert isinstance(reader, User)
+        return as_row(event, reader)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from portal.accounts.events import tell
 from portal.accounts.models import ApiToken, User
 
 
@@ -31,5 +32,8 @@ class Command(BaseCommand):
             if not settings.DEVELOPMENT_IDENTITY:
                 raise CommandError(f"There is no user {username}; they have to sign in once.")
             user = User.objects.create_user(username)
-        _token, value = ApiToken.issue(user, name=name, at=timezone.now(), scopes=scope)
+        now = timezone.now()
+        token, value = ApiToken.issue(user, name=name, at=now, scopes=scope)
+        told = {"user": username, "scopes": token.scopes}
+        tell(by=None, action="token.created", summary=str(token), at=now, after=told)
         self.stdout.write(value)

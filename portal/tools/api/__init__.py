@@ -1,0 +1,25 @@
+"""REST: tools, their people and variables, and what happened to them."""
+
+from django.urls import path
+
+from portal.tools.api.audit import EventExport, EventList
+from portal.tools.api.callers import ReadOrSignIn, attempt, maintained, person, visible
+from portal.tools.api.people import MemberList
+from portal.tools.api.tools import ToolDetail, ToolList
+from portal.tools.api.variables import VariableDetail, VariableList
+
+__all__ = ["ReadOrSignIn", "attempt", "maintained", "person", "urlpatterns", "visible"]
+
+urlpatterns = [
+    path("audit/", EventList.as_view(), name="api_audit"),
+    path("audit/export/", EventExport.as_view(), name="api_audit_export"),
+    path("tools/", ToolList.as_view(), name="api_tools"),
+    path("tools/<slug:name>/", ToolDetail.as_view(), name="api_tool"),
+    path("tools/<slug:name>/members/", MemberList.as_view(), name="api_members"),
+    path("tools/<slug:name>/variables/", VariableList.as_view(), name="api_variables"),
+    path(
+        "tools/<slug:name>/variables/<str:variable>/",
+        VariableDetail.as_view(),
+        name="api_variable",
+    ),
+]

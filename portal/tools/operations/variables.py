@@ -1,0 +1,126 @@
+"""The variables of a tool: environment for its builds and its webservice."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from portal.accounts.models import User
+from portal.redaction import Redactor
+from portal.tools.audit import MASK, record_event
+from portal.tools.models import EnvVar, Tool
+from portal.tools.names import VARIABLE_LENGTH
+from portal.tools.operations.refusals import ToolRefused
+from portal.tools.secrets import decrypt, encrypt
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable's value in clear, for the engine that hands it on."""
+
+    name: str
+    value: str
+    is_secret: bool
+
+
+def set_variable(
+    tool: Tool,
+    *,
+    name: str,
+    value: str,
+    by: User,
+    at: datetime,
+    is_secret: bool = True,
+    for_build: bool = False,
+    for_run: bool = True,
+) -> EnvVar:
+    """Create or replace a variable. It takes effect with the next build or release."""
+    if len(value.encode("utf-8", "surrogatepass")) > VARIABLE_LENGTH:
+        raise ToolRefused(_("A value may have 32 KB at most."), field="value")
+    if "\0" in value:
+        raise ToolRefused(_("A value cannot contain the NUL character."), field="value")
+    variable = EnvVar(tool=tool, name=name)
+    try:
+        variable.clean_fields(exclude={"encrypted"})
+    except ValidationError as error:
+        raise ToolRefused(" ".join(error.messages), field="name") from error
+    with transaction.atomic():
+        before = tool.variables.select_for_update().filter(name=name).first()
+        variable, _is_new = EnvVar.objects.update_or_create(
+            tool=tool,
+            name=name,
+            defaults={
+                "encrypted": encrypt(value),
+                "is_secret": is_secret,
+                "for_build": for_build,
+                "for_run": for_run,
+            },
+        )
+        told_before, told_after = _told(before), _told(variable)
+        if told_after and before:
+            told_after["value_changed"] = before.value != value
+        record_event(
+            tool,
+            by=by,
+            action="variable.set",
+            summary=name,
+            before=told_before,
+            after=told_after,
+            at=at,
+        )
+    return variable
+
+
+def _told(variable: EnvVar | None) -> dict[str, Any] | None:
+    """What the history says of a variable. No value: one may turn out to be a secret later."""
+    if variable is None:
+        return None
+    flags = {name: getattr(variable, name) for name in ("is_secret", "for_build", "for_run")}
+    return {"value": MASK, **flags}
+
+
+def delete_variable(variable: EnvVar, *, by: User, at: datetime) -> None:
+    with transaction.atomic():
+        record_event(
+            variable.tool,
+            by=by,
+            action="variable.deleted",
+            summary=variable.name,
+            before=_told(variable),
+            at=at,
+        )
+        variable.delete()
+
+
+def secret_in(tool: Tool, *texts: str) -> str:
+    """The name of a secret variable whose value is in one of the texts, or ""."""
+    for variable in tool.variables.filter(is_secret=True):
+        redactor = Redactor([variable.value])
+        if any(redactor.text(text) != text for text in texts):
+            return variable.name
+    return ""
+
+
+def shows_secret(name: str) -> str:
+    text = _("This holds the value of the secret variable %(name)s. Leave it out: others see it.")
+    return text % {"name": name}
+
+
+def seal(variables: Iterable[Variable]) -> bytes:
+    """Variables as they are now, encrypted, for work that goes on while they may change."""
+    return encrypt(json.dumps([asdict(each) for each in variables]))
+
+
+def unseal(sealed: bytes) -> list[Variable]:
+    return [Variable(**each) for each in json.loads(decrypt(sealed))]
+
+
+def variables_for(tool: Tool, *, phase: str) -> list[Variable]:
+    """The tool's variables in clear; `phase` is "build" or "run"."""
+    chosen = tool.variables.filter(**{f"for_{phase}": True})
+    return [Variable(each.name, each.value, each.is_secret) for each in chosen]

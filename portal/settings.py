@@ -324,6 +324,9 @@ EMAIL_HOST, EMAIL_PORT = _MAIL["EMAIL_HOST"], _MAIL["EMAIL_PORT"] or 25
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL["EMAIL_HOST_USER"], _MAIL["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.get("EMAIL_USE_TLS", False), _MAIL.get("EMAIL_USE_SSL", False)
 DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", default="tools@localhost")
+# --- tools ----------------------------------------------------------------------------------
+# How long somebody has to answer an invitation.
+INVITATION_DAYS = env.int("PORTAL_INVITATION_DAYS", default=30)
 
 # --- builds ---------------------------------------------------------------------------------
 BUILDS_AT_ONCE = env.int("PORTAL_BUILDS_AT_ONCE", default=os.cpu_count() or 1)

@@ -1,6 +1,6 @@
 """Pages over several apps: the dashboard, a tool at a glance, the platform's status."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from builds.models import Build
 from builds.tasks import engine as build_engine
 from portal.accounts.permissions import requires
 from portal.problems import error_response
-from portal.tools.models import Tool
+from portal.tools.models import Invitation, Tool
 from portal.webservices.models import Release, Webservice
 from portal.webservices.states import ReleaseStatus
 from portal.webservices.states import Status as WebserviceStatus
@@ -67,11 +67,15 @@ def rows_of(tools: Sequence[Tool]) -> list[Row]:
 @require_GET
 def dashboard(request: HttpRequest) -> HttpResponse:
     mine: list[Tool] = []
+    invitations: Collection[Invitation] = ()
     if request.user.is_authenticated:
+        asked = Invitation.objects.addressed_to(request.user).open(timezone.now())
+        invitations = asked.select_related("tool", "invited_by")
         mine = list(Tool.objects.of_member(request.user).order_by("name")[:PAGE_SIZE])
     page = _found(request)
     context = {
         "my_tools": rows_of(mine),
+        "invitations": invitations,
         "tools": rows_of(list(page.object_list)),
         "page": page,
         "query": request.GET.get("q", ""),

@@ -29,8 +29,12 @@ class RegisterForm(EditForm):
         fields = ["name", *EditForm.Meta.fields]
 
 
-class MemberForm(forms.Form):
-    username = forms.CharField(label=_("User name"), max_length=255)
+class InviteForm(forms.Form):
+    username = forms.CharField(
+        label=_("User name"),
+        max_length=255,
+        help_text=_("As in the wiki. They see the invitation here when they sign in."),
+    )
     role = forms.ChoiceField(label=_("Role"), choices=Membership.Role.choices)
 
 

@@ -1,7 +1,8 @@
 """Tools, the people who keep them, their variables, and what happened to them."""
 
 import json
-from typing import Any, Self
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -9,15 +10,18 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import User
+from portal.moving import AbstractMove, Movable
 from portal.tools.names import (
     TOOL_NAME_LENGTH,
     TOOL_NAME_RULE,
+    USERNAME_LENGTH,
     check_license,
     check_repository,
     check_tool_name,
     check_variable_name,
 )
 from portal.tools.secrets import decrypt
+from portal.tools.states import INVITATION_MOVES, InvitationStatus
 
 
 class ToolQuerySet(models.QuerySet["Tool"]):
@@ -136,6 +140,67 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ({self.role})"
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self, now: datetime) -> Self:
+        return self.filter(status=InvitationStatus.OPEN, expires_at__gt=now)
+
+    def addressed_to(self, user: User) -> Self:
+        """Bound to the account, or to the name where nobody had it when the tool invited."""
+        return self.filter(Q(user=user) | Q(user=None, username=user.username))
+
+
+class Invitation(Movable):
+    """Asks somebody to keep a tool. Only the account that it is addressed to sees and answers it:
+    there is no link that works for whoever holds it."""
+
+    MOVES = INVITATION_MOVES
+    LABELS: ClassVar = {
+        InvitationStatus.OPEN: _("Open"),
+        InvitationStatus.ACCEPTED: _("Accepted"),
+        InvitationStatus.DECLINED: _("Declined"),
+        InvitationStatus.WITHDRAWN: _("Withdrawn"),
+        InvitationStatus.EXPIRED: _("Expired"),
+    }
+
+    tool = models.ForeignKey(Tool, on_delete=models.CASCADE, related_name="invitations")
+    username = models.CharField(max_length=USERNAME_LENGTH)
+    # The account that had the name at that time; None when there was none.
+    user = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    role = models.CharField(
+        max_length=16, choices=Membership.Role, default=Membership.Role.MAINTAINER
+    )
+    invited_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tool", "username"],
+                condition=Q(status=InvitationStatus.OPEN),
+                name="invitation_open_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username} ({self.role})"
+
+    @property
+    def label(self) -> str:
+        return str(self.LABELS[InvitationStatus(self.status)])
+
+
+class InvitationMove(AbstractMove):
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="moves")
 
 
 class EnvVar(models.Model):

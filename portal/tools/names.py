@@ -1,6 +1,7 @@
 """Which names tools, variables and licences may have, and the rules in words."""
 
 import re
+import unicodedata
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -59,3 +60,24 @@ def check_repository(url: str) -> None:
         raise ValidationError(
             _("Use the https address of the repository, without a user name or password in it.")
         )
+
+
+# What a name on a wiki cannot hold.
+_NOT_IN_USERNAMES = frozenset("#<>[]|{}/@")
+USERNAME_LENGTH = 255
+
+
+def tidy_username(name: str) -> str:
+    """A user's name as wikis write it; raises ValidationError for what can be nobody's name.
+
+    Characters that cannot be seen are refused: two names must not look the same because of them.
+    """
+    tidied = re.sub(" +", " ", unicodedata.normalize("NFC", name.replace("_", " "))).strip()
+    is_visible = tidied.isprintable() and not any(
+        unicodedata.category(character) in ("Cf", "Co", "Cn") for character in tidied
+    )
+    if not tidied or not is_visible or _NOT_IN_USERNAMES & set(tidied):
+        raise ValidationError(_("This is nobody’s user name. Write it as in the wiki."))
+    if len(tidied.encode()) > USERNAME_LENGTH:
+        raise ValidationError(_("This name is too long."))
+    return tidied

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from portal.accounts.models import User
 from portal.tools.audit import as_row
-from portal.tools.models import AuditEvent, EnvVar, Membership, Tool
+from portal.tools.models import AuditEvent, EnvVar, Invitation, Membership, Tool
 
 
 class ToolSerializer(serializers.ModelSerializer):
@@ -40,6 +40,19 @@ class MemberSerializer(serializers.ModelSerializer):
     class Meta:
         model = Membership
         fields = ["username", "role"]
+
+
+class InvitationSerializer(serializers.ModelSerializer):
+    id = serializers.IntegerField(read_only=True)
+    tool = serializers.CharField(source="tool.name", read_only=True)
+    invited_by = serializers.CharField(source="invited_by.username", default=None, read_only=True)
+
+    class Meta:
+        model = Invitation
+        fields = [
+            "id", "tool", "username", "role", "status", "invited_by", "created_at", "expires_at",
+        ]  # fmt: skip
+        read_only_fields = ["status", "created_at", "expires_at"]
 
 
 class VariableSerializer(serializers.ModelSerializer):

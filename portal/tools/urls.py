@@ -21,5 +21,17 @@ urlpatterns = [
     path(
         "tools/<slug:name>/maintainers/<int:pk>/remove/", people.member_remove, name="member_remove"
     ),
+    path(
+        "tools/<slug:name>/maintainers/<int:pk>/change/",
+        people.member_change,
+        name="member_change",
+    ),
+    path(
+        "tools/<slug:name>/invitations/<int:pk>/withdraw/",
+        people.invitation_withdraw,
+        name="invitation_withdraw",
+    ),
+    path("invitations/", people.invitations, name="invitations"),
+    path("invitations/<int:pk>/answer/", people.invitation_answer, name="invitation_answer"),
     path("tools/<slug:name>/history/", audit.tool_history, name="tool_history"),
 ]

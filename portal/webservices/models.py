@@ -10,8 +10,9 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from builds.models import AbstractMove, Image, Movable, Watched, WatchedQuerySet
+from builds.models import Image, Watched, WatchedQuerySet
 from portal.accounts.models import User
+from portal.moving import AbstractMove, Movable
 from portal.tools.models import Tool
 from portal.tools.operations import Variable
 from portal.webservices.engines.base import Phase, ReplicaOrder

@@ -10,11 +10,9 @@ from portal.tools.models import EnvVar, Membership, Tool
 from portal.tools.operations import (
     StaleVersion,
     ToolRefused,
-    add_member,
     delete_variable,
     edit_tool,
     register_tool,
-    remove_member,
     set_status,
     set_variable,
     variables_for,
@@ -67,21 +65,6 @@ def test_only_the_first_of_two_editors_wins(hat, alice):
     with pytest.raises(StaleVersion):
         edit_tool(hat, by=alice, at=NOW, version=1, title="Second")
     assert Tool.objects.get().title == "First"
-
-
-def test_the_last_maintainer_cannot_leave(hat, alice, bob):
-    with pytest.raises(ToolRefused, match="needs a maintainer"):
-        remove_member(hat, user=alice, by=alice, at=NOW)
-    with pytest.raises(ToolRefused):
-        add_member(hat, username="alice", role="viewer", by=alice, at=NOW)
-    add_member(hat, username="bob", role="maintainer", by=alice, at=NOW)
-    remove_member(hat, user=alice, by=alice, at=NOW)
-    assert [member.user for member in hat.memberships.all()] == [bob]
-
-
-def test_somebody_who_never_signed_in_cannot_be_added(hat, alice):
-    with pytest.raises(ToolRefused, match="signed in"):
-        add_member(hat, username="nobody", role="viewer", by=alice, at=NOW)
 
 
 def test_who_sees_what_is_part_of_the_query(hat, alice, bob, mallory, ada):
@@ -201,21 +184,6 @@ def test_variables_are_set_listed_and_deleted_in_the_browser(hat, alice, client_
     assert not EnvVar.objects.exists()
 
 
-def test_people_are_added_and_removed_in_the_browser(hat, alice, bob, client_of):
-    client = client_of(alice)
-    page(client, "/tools/hat/maintainers/", {"username": "bob", "role": "maintainer"})
-    member = hat.memberships.get(user=alice)
-    answer, _text = page(client, f"/tools/hat/maintainers/{member.pk}/remove/", {})
-    assert answer.url == "/tools/hat/"
-    last = hat.memberships.get()
-    client_of(bob).post(f"/tools/hat/maintainers/{last.pk}/remove/")
-    assert hat.memberships.count() == 1
-    assert (
-        "signed in yet"
-        in page(client_of(bob), "/tools/hat/maintainers/", {"username": "x", "role": "viewer"})[1]
-    )
-
-
 def test_an_administrator_disables_a_tool(hat, ada, alice, client_of):
     assert (
         client_of(alice).post("/tools/hat/set-status/", {"status": "disabled"}).status_code == 403
@@ -260,11 +228,8 @@ def test_a_foreign_tool_is_not_there(hat, mallory, api_of):
     assert problem["detail"] == "There is nothing here, or nothing that you may see."
 
 
-def test_members_and_variables_are_kept_over_rest(hat, alice, bob, api_of):
+def test_variables_are_kept_over_rest(hat, alice, api_of):
     client = api_of(alice)
-    assert client.post("/api/v1/tools/hat/members/", {"username": "bob"}).status_code == 201
-    assert client.delete("/api/v1/tools/hat/members/?username=bob").status_code == 204
-    assert client.delete("/api/v1/tools/hat/members/?username=alice").status_code == 409
     made = client.post("/api/v1/tools/hat/variables/", {"name": "T", "value": "hunter2-x"})
     assert (made.status_code, made.json()["shown_value"]) == (201, "••••••")
     assert "hunter2" not in client.get("/api/v1/tools/hat/variables/").content.decode()

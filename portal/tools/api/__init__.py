@@ -4,7 +4,14 @@ from django.urls import path
 
 from portal.tools.api.audit import EventExport, EventList
 from portal.tools.api.callers import ReadOrSignIn, attempt, maintained, person, visible
-from portal.tools.api.people import MemberList
+from portal.tools.api.people import (
+    InvitationAccept,
+    InvitationDecline,
+    InvitationList,
+    MemberList,
+    ToolInvitationDetail,
+    ToolInvitationList,
+)
 from portal.tools.api.tools import ToolDetail, ToolList
 from portal.tools.api.variables import VariableDetail, VariableList
 
@@ -16,6 +23,21 @@ urlpatterns = [
     path("tools/", ToolList.as_view(), name="api_tools"),
     path("tools/<slug:name>/", ToolDetail.as_view(), name="api_tool"),
     path("tools/<slug:name>/members/", MemberList.as_view(), name="api_members"),
+    path(
+        "tools/<slug:name>/invitations/",
+        ToolInvitationList.as_view(),
+        name="api_tool_invitations",
+    ),
+    path(
+        "tools/<slug:name>/invitations/<int:pk>/",
+        ToolInvitationDetail.as_view(),
+        name="api_tool_invitation",
+    ),
+    path("invitations/", InvitationList.as_view(), name="api_invitations"),
+    path("invitations/<int:pk>/accept/", InvitationAccept.as_view(), name="api_invitation_accept"),
+    path(
+        "invitations/<int:pk>/decline/", InvitationDecline.as_view(), name="api_invitation_decline"
+    ),
     path("tools/<slug:name>/variables/", VariableList.as_view(), name="api_variables"),
     path(
         "tools/<slug:name>/variables/<str:variable>/",

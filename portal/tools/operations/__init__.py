@@ -4,11 +4,19 @@ Each writes its row in the history in the same transaction.
 """
 
 from portal.tools.audit import record_event, redactor_for
-from portal.tools.operations.people import add_member, remove_member
+from portal.tools.operations.people import (
+    accept_invitation,
+    change_role,
+    decline_invitation,
+    invite,
+    remove_member,
+    withdraw_invitation,
+)
 from portal.tools.operations.refusals import StaleVersion, ToolRefused
 from portal.tools.operations.tools import EDITABLE, edit_tool, register_tool, set_status
 from portal.tools.operations.variables import (
     Variable,
+    check_variable,
     delete_variable,
     seal,
     secret_in,
@@ -23,9 +31,13 @@ __all__ = [
     "StaleVersion",
     "ToolRefused",
     "Variable",
-    "add_member",
+    "accept_invitation",
+    "change_role",
+    "check_variable",
+    "decline_invitation",
     "delete_variable",
     "edit_tool",
+    "invite",
     "record_event",
     "redactor_for",
     "seal",
@@ -37,4 +49,5 @@ __all__ = [
     "set_status",
     "set_variable",
     "variables_for",
+    "withdraw_invitation",
 ]

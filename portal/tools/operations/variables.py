@@ -28,6 +28,18 @@ class Variable:
     is_secret: bool
 
 
+def check_variable(name: str, value: str) -> None:
+    """Raises ToolRefused for a name or a value that no variable may have."""
+    if len(value.encode("utf-8", "surrogatepass")) > VARIABLE_LENGTH:
+        raise ToolRefused(_("A value may have 32 KB at most."), field="value")
+    if "\0" in value:
+        raise ToolRefused(_("A value cannot contain the NUL character."), field="value")
+    try:
+        EnvVar(name=name).clean_fields(exclude={"tool", "encrypted"})
+    except ValidationError as error:
+        raise ToolRefused(" ".join(error.messages), field="name") from error
+
+
 def set_variable(
     tool: Tool,
     *,
@@ -40,15 +52,7 @@ def set_variable(
     for_run: bool = True,
 ) -> EnvVar:
     """Create or replace a variable. It takes effect with the next build or release."""
-    if len(value.encode("utf-8", "surrogatepass")) > VARIABLE_LENGTH:
-        raise ToolRefused(_("A value may have 32 KB at most."), field="value")
-    if "\0" in value:
-        raise ToolRefused(_("A value cannot contain the NUL character."), field="value")
-    variable = EnvVar(tool=tool, name=name)
-    try:
-        variable.clean_fields(exclude={"encrypted"})
-    except ValidationError as error:
-        raise ToolRefused(" ".join(error.messages), field="name") from error
+    check_variable(name, value)
     with transaction.atomic():
         before = tool.variables.select_for_update().filter(name=name).first()
         variable, _is_new = EnvVar.objects.update_or_create(

@@ -1,0 +1,77 @@
+"""Rows whose status moves by a table, one mover at a time, each move kept."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db import models, transaction
+
+from portal.accounts.models import User
+
+
+class AbstractMove(models.Model):
+    """One change of a status: append-only."""
+
+    from_status = models.CharField(max_length=16)
+    to_status = models.CharField(max_length=16)
+    at = models.DateTimeField()
+    # None means the platform itself.
+    actor = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    reason_code = models.CharField(max_length=32, blank=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.from_status} -> {self.to_status}"
+
+
+class Movable(models.Model):
+    """Something whose status moves by a table, one mover at a time."""
+
+    MOVES: ClassVar[Mapping[str, frozenset[str]]]
+    moves: Any
+
+    status = models.CharField(max_length=16)
+    reason_code = models.CharField(max_length=32, blank=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+    def move_to(
+        self,
+        status: str,
+        *,
+        at: datetime,
+        by: User | None = None,
+        reason_code: str = "",
+        reason: str = "",
+        **changes: Any,  # noqa: ANN401 - other columns, set together with the status
+    ) -> bool:
+        """Move the row if its status is still what this object knows; False if another was first.
+
+        Writes the Move in the same transaction. Raises ValueError for a move that is not allowed.
+        """
+        if status not in self.MOVES.get(self.status, frozenset()):
+            raise ValueError(f"{self} cannot move from {self.status} to {status}")
+        changes |= {"status": str(status), "reason_code": str(reason_code), "reason": reason}
+        with transaction.atomic():
+            same = type(self)._base_manager.filter(pk=self.pk, status=self.status)
+            if not same.update(**changes):
+                return False
+            self.moves.create(
+                from_status=self.status,
+                to_status=str(status),
+                at=at,
+                actor=by,
+                reason_code=str(reason_code),
+                reason=reason,
+            )
+        for name, value in changes.items():
+            setattr(self, name, value)
+        return True

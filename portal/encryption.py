@@ -3,13 +3,17 @@
 import base64
 import hashlib
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 
-def _keys() -> MultiFernet:
+def _each_key() -> list[Fernet]:
     digests = [hashlib.sha256(key.encode()).digest() for key in settings.ENCRYPTION_KEYS]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
+    return [Fernet(base64.urlsafe_b64encode(digest)) for digest in digests]
+
+
+def _keys() -> MultiFernet:
+    return MultiFernet(_each_key())
 
 
 def encrypt(value: str) -> bytes:
@@ -19,3 +23,17 @@ def encrypt(value: str) -> bytes:
 def decrypt(token: bytes) -> str:
     """Raises cryptography's InvalidToken when none of the installation's keys fits."""
     return _keys().decrypt(token).decode("utf-8", "surrogatepass")
+
+
+def is_current(token: bytes) -> bool:
+    """Whether the first of the installation's keys made it, so that the others may go."""
+    try:
+        _each_key()[0].decrypt(token)
+    except InvalidToken:
+        return False
+    return True
+
+
+def rotate(token: bytes) -> bytes:
+    """The same value under the first key. Raises cryptography's InvalidToken when none fits."""
+    return _keys().rotate(token)

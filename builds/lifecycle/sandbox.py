@@ -40,12 +40,13 @@ SCRATCH = ("home", "tmp")
 HOME = "/home"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ANY = "surrogateescape"
-# Runs inside, as the tool's user: takes the variables from a file, then becomes the program.
+# Runs inside, as the tool's user: takes the variables from a file, then becomes the program. Names
+# that begin with two underscores are its own: no variable of a tool has one.
 _ENTER = """
-fd=$1; shift
-while IFS= read -r -d '' entry <&"$fd"; do export "$entry"; done
-exec {fd}<&-
-unset fd entry SHLVL OLDPWD
+__from=$1; shift
+while IFS= read -r -d '' __entry <&"$__from"; do export "$__entry"; done
+exec {__from}<&-
+unset __from __entry SHLVL OLDPWD
 exec -- "$@"
 """
 FILE_BYTES = 4 * 1024**3

@@ -48,3 +48,8 @@ class VariableForm(forms.Form):
     )
     for_build = forms.BooleanField(label=_("Builds get it"), required=False)
     for_run = forms.BooleanField(label=_("The webservice gets it"), required=False, initial=True)
+
+    def clean_value(self) -> str:
+        """What was typed: browsers send each line's end as two characters, whatever it was."""
+        value: str = self.cleaned_data["value"]
+        return value.replace("\r\n", "\n")

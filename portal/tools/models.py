@@ -213,6 +213,7 @@ class EnvVar(models.Model):
     is_secret = models.BooleanField(_("secret"), default=True)
     for_build = models.BooleanField(_("for builds"), default=False)
     for_run = models.BooleanField(_("for the webservice"), default=True)
+    changed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["name"]

@@ -19,11 +19,18 @@ RESERVED = frozenset({
     "tools", "webmail", "wpad", "www",
 })  # fmt: skip
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-# What the platform or a language's runtime reads by itself; a maintainer's value would break out.
+# What the platform, the shell that starts programs or a language's runtime sets or reads by itself;
+# a maintainer's value would break out, or get lost.
 RESERVED_VARIABLE = re.compile(
-    r"(?:LD|CNB|GIT)_.*|PATH|HOME|PORT|BASH_ENV|ENV|IFS|SHELLOPTS|PYTHONHOME|PYTHONSTARTUP|NODE_OPTIONS"
+    r"(?:LD|CNB|GIT|BASH|COMP)_.*|__.*|PATH|HOME|PORT|PWD|OLDPWD|SHLVL|ENV|IFS|PS4|_|GLIBC_TUNABLES"
+    r"|BASH|BASHPID|BASHOPTS|SHELLOPTS|E?UID|PPID|GROUPS|S?RANDOM|SECONDS|EPOCH(?:SECONDS|REALTIME)"
+    r"|LINENO|FUNCNAME|DIRSTACK|HISTCMD|PIPESTATUS|OPTIND|PYTHONHOME|PYTHONSTARTUP|NODE_OPTIONS"
 )
 VARIABLE_LENGTH = 32 * 1024
+# All that a build or a webservice gets, names included. The system refuses to start a program with
+# more than a quarter of its stack (2 MB) of arguments and variables, and a Secret holds 1 MB.
+VARIABLES_LENGTH = 512 * 1024
+VARIABLES_AT_MOST = 500
 # An SPDX licence expression: identifiers, AND, OR, WITH, brackets.
 LICENSE = re.compile(r"[A-Za-z0-9.+() -]+", re.ASCII)
 LICENSES = [

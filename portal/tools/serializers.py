@@ -64,7 +64,10 @@ class VariableSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = EnvVar
-        fields = ["name", "value", "shown_value", "is_secret", "for_build", "for_run"]
+        fields = [
+            "name", "value", "shown_value", "is_secret", "for_build", "for_run", "changed_at",
+        ]  # fmt: skip
+        read_only_fields = ["changed_at"]
 
 
 class EventSerializer(serializers.Serializer):

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from builds.admin import ReadOnlyAdmin
+from portal.tools.admin import ReadOnlyAdmin
 from portal.webhooks.models import Arrival
 
 

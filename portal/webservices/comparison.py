@@ -8,8 +8,10 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from portal.tools.operations import Variable
+from portal.tools.models import Tool
+from portal.tools.operations import Variable, variables_for
 from portal.webservices.models import Release
+from portal.webservices.states import ReleaseStatus
 
 SALT = "portal.webservices.comparison"
 LENGTH = 16
@@ -87,3 +89,9 @@ def pending(live: Release | None, now: Mapping[str, str]) -> list[str]:
     """The variables that changed since a release was made; it gets them when it is restarted."""
     changed = variable_differences(live.variables, now) if live else []
     return [each.field.removeprefix(VARIABLES) for each in changed]
+
+
+def pending_of(tool: Tool) -> list[str]:
+    """The variables that the tool's live release does not run with yet; empty if none is live."""
+    live = Release.objects.filter(webservice__tool=tool, status=ReleaseStatus.LIVE).first()
+    return pending(live, fingerprints(variables_for(tool, phase="run"))) if live else []

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from portal.tools.models import QuotaRequest
+from portal.webservices.comparison import pending_of
 from portal.webservices.models import LEAST_CPU, LEAST_MEMORY, Release, Replica, Webservice
 from portal.webservices.releases import paused
 
@@ -82,13 +83,16 @@ class WebserviceSerializer(serializers.ModelSerializer):
     paused = serializers.SerializerMethodField(
         help_text="Why automatic deploys are paused; null when they are not."
     )
+    pending_variables = serializers.SerializerMethodField(
+        help_text="Names of those that changed since the live release began. Restart to apply them."
+    )
 
     class Meta:
         model = Webservice
         fields = [
             "tool", "url", "status", "reason_code", "reason", "is_wanted", "replicas",
             "health_check_path", "memory_bytes", "cpu_millis", "deploy_branch", "paused", "live",
-            "starting", "running",
+            "starting", "running", "pending_variables",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -99,6 +103,9 @@ class WebserviceSerializer(serializers.ModelSerializer):
     def get_running(self, webservice: Webservice) -> list[dict[str, Any]]:
         replicas = Replica.objects.filter(release__webservice=webservice)
         return list(ReplicaSerializer(replicas.select_related("release"), many=True).data)
+
+    def get_pending_variables(self, webservice: Webservice) -> list[str]:
+        return pending_of(webservice.tool)
 
 
 class UseSerializer(serializers.Serializer):

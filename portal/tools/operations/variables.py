@@ -14,7 +14,7 @@ from portal.accounts.models import User
 from portal.redaction import Redactor
 from portal.tools.audit import MASK, record_event
 from portal.tools.models import EnvVar, Tool
-from portal.tools.names import VARIABLE_LENGTH
+from portal.tools.names import VARIABLE_LENGTH, VARIABLES_AT_MOST, VARIABLES_LENGTH
 from portal.tools.operations.refusals import ToolRefused
 from portal.tools.secrets import decrypt, encrypt
 
@@ -30,7 +30,11 @@ class Variable:
 
 def check_variable(name: str, value: str) -> None:
     """Raises ToolRefused for a name or a value that no variable may have."""
-    if len(value.encode("utf-8", "surrogatepass")) > VARIABLE_LENGTH:
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError as error:
+        raise ToolRefused(_("A value has to be text."), field="value") from error
+    if size > VARIABLE_LENGTH:
         raise ToolRefused(_("A value may have 32 KB at most."), field="value")
     if "\0" in value:
         raise ToolRefused(_("A value cannot contain the NUL character."), field="value")
@@ -53,31 +57,54 @@ def set_variable(
 ) -> EnvVar:
     """Create or replace a variable. It takes effect with the next build or release."""
     check_variable(name, value)
+    flags = {"is_secret": is_secret, "for_build": for_build, "for_run": for_run}
     with transaction.atomic():
-        before = tool.variables.select_for_update().filter(name=name).first()
+        # The tool's row is the lock: the sum of all variables has to stay within the limit.
+        Tool.objects.select_for_update().get(pk=tool.pk)
+        before = tool.variables.filter(name=name).first()
+        is_same = before is not None and before.value == value
+        _check_room(tool, Variable(name, value, is_secret), for_build=for_build, for_run=for_run)
         variable, _is_new = EnvVar.objects.update_or_create(
             tool=tool,
             name=name,
-            defaults={
-                "encrypted": encrypt(value),
-                "is_secret": is_secret,
-                "for_build": for_build,
-                "for_run": for_run,
-            },
+            defaults={"encrypted": encrypt(value), "changed_at": at, **flags},
         )
-        told_before, told_after = _told(before), _told(variable)
-        if told_after and before:
-            told_after["value_changed"] = before.value != value
         record_event(
             tool,
             by=by,
             action="variable.set",
             summary=name,
-            before=told_before,
-            after=told_after,
+            before=_told(before),
+            after={"value_changed": not is_same, **(_told(variable) or {})},
             at=at,
         )
     return variable
+
+
+def _check_room(tool: Tool, new: Variable, *, for_build: bool, for_run: bool) -> None:
+    """Refuse what a program could not be started with."""
+    others = list(tool.variables.exclude(name=new.name))
+    if len(others) >= VARIABLES_AT_MOST:
+        raise ToolRefused(
+            _("A tool may have %(most)d variables. Delete one first.") % {"most": VARIABLES_AT_MOST}
+        )
+    for phase, is_wanted in (("for_build", for_build), ("for_run", for_run)):
+        sizes = [_size(each.name, each.value) for each in others if getattr(each, phase)]
+        left = VARIABLES_LENGTH - sum(sizes)
+        if is_wanted and _size(new.name, new.value) > left:
+            raise ToolRefused(
+                _(
+                    "All variables together may have %(most)d KB, or no program could start. "
+                    "%(left)d bytes are left. Put long texts into a file of the repository."
+                )
+                % {"most": VARIABLES_LENGTH // 1024, "left": max(0, left)},
+                field="value",
+            )
+
+
+def _size(name: str, value: str) -> int:
+    """Bytes in a program's environment: NAME=value, a zero, and a pointer to it."""
+    return len(name) + len(value.encode()) + 10
 
 
 def _told(variable: EnvVar | None) -> dict[str, Any] | None:

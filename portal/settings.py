@@ -327,6 +327,8 @@ DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", default="tools@localhost")
 # --- tools ----------------------------------------------------------------------------------
 # How long somebody has to answer an invitation.
 INVITATION_DAYS = env.int("PORTAL_INVITATION_DAYS", default=30)
+# Put before names in /toolinfo.json, so that no other platform has the same, such as "hosting-".
+TOOLINFO_PREFIX = env.str("PORTAL_TOOLINFO_PREFIX", default="")
 
 # --- builds ---------------------------------------------------------------------------------
 BUILDS_AT_ONCE = env.int("PORTAL_BUILDS_AT_ONCE", default=os.cpu_count() or 1)

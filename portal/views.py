@@ -104,6 +104,7 @@ def tool_detail(request: HttpRequest, name: str) -> HttpResponse:
         "tab": "overview",
         "can_edit": tool.can_edit(request.user),
         "can_view": tool.can_view(request.user),
+        "maintainers": tool.memberships.filter(role="maintainer").select_related("user"),
         "webservice": Webservice.objects.filter(tool=tool).select_related("tool").first(),
     }
     if context["can_view"]:

@@ -1,14 +1,16 @@
 """Forms about tools. The rules are the operations' and models'."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from portal.tools.models import Membership, Tool
-from portal.tools.names import LICENSES
+from portal.tools.names import LICENSES, LINK_LENGTH, LINKS
 
 
-class EditForm(forms.ModelForm):
-    version = forms.IntegerField(widget=forms.HiddenInput)
+class ToolForm(forms.ModelForm):
+    licenses = LICENSES
 
     class Meta:
         model = Tool
@@ -19,14 +21,55 @@ class EditForm(forms.ModelForm):
             "repository": forms.TextInput(attrs={"inputmode": "url"}),
         }
 
-    licenses = LICENSES
+
+class RegisterForm(ToolForm):
+    class Meta(ToolForm.Meta):
+        fields = ["name", *ToolForm.Meta.fields]
 
 
-class RegisterForm(EditForm):
-    version = None  # type: ignore[assignment]
+class EditForm(ToolForm):
+    """Links are one field each; together they are the tool's `links`."""
 
-    class Meta(EditForm.Meta):
-        fields = ["name", *EditForm.Meta.fields]
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    keywords = forms.CharField(
+        label=_("Keywords"), required=False, max_length=1100, help_text=_("Separated by commas.")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self.initial["keywords"] = ", ".join(self.instance.keywords)
+        for kind, label in LINKS.items():
+            self.fields[kind] = forms.CharField(
+                label=label,
+                required=False,
+                max_length=LINK_LENGTH,
+                initial=self.instance.links.get(kind, ""),
+                widget=forms.TextInput(attrs={"inputmode": "url"}),
+            )
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        addresses = {kind: given.pop(kind, "") for kind in LINKS}
+        given["links"] = {kind: url for kind, url in addresses.items() if url}
+        words = [word.strip() for word in given.get("keywords", "").split(",")]
+        given["keywords"] = list(dict.fromkeys(word for word in words if word))
+        return given
+
+
+class ToolinfoForm(forms.Form):
+    toolinfo = forms.CharField(
+        label=_("Paste it"),
+        required=False,
+        strip=False,
+        max_length=1024 * 1024,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "dir": "ltr"}),
+    )
+    file = forms.FileField(label=_("Or choose a file"), required=False)
+    url = forms.CharField(
+        label=_("Or give its https address"),
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "url"}),
+    )
 
 
 class InviteForm(forms.Form):

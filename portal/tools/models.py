@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
@@ -12,10 +13,13 @@ from django.utils.translation import gettext_lazy as _
 from portal.accounts.models import User
 from portal.moving import AbstractMove, Movable
 from portal.tools.names import (
+    LINKS,
     TOOL_NAME_LENGTH,
     TOOL_NAME_RULE,
     USERNAME_LENGTH,
+    check_keywords,
     check_license,
+    check_links,
     check_repository,
     check_tool_name,
     check_variable_name,
@@ -86,7 +90,9 @@ class Tool(models.Model):
         validators=[check_repository],
         help_text=_("Where its code is: an https Git address."),
     )
-    keywords = models.JSONField(default=list, blank=True)
+    keywords = models.JSONField(default=list, blank=True, validators=[check_keywords])
+    # {kind among LINKS: address}
+    links = models.JSONField(default=dict, blank=True, validators=[check_links])
     status = models.CharField(max_length=16, choices=Status, default=Status.ACTIVE)
     # Where it is built and run; None is this machine.
     cluster = models.ForeignKey(
@@ -96,6 +102,8 @@ class Tool(models.Model):
     created_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    # When something that everybody sees of it last changed; None if never since it was registered.
+    updated_at = models.DateTimeField(null=True, blank=True)
     # Grows with each edit; the ETag of the REST API.
     version = models.PositiveIntegerField(default=1)
     last_build_number = models.PositiveIntegerField(default=0)
@@ -117,6 +125,21 @@ class Tool(models.Model):
         """Where new tools are put; None is this machine."""
         clusters: Any = cls._meta.get_field("cluster").related_model
         return clusters.objects.filter(is_default=True).first()
+
+    @property
+    def home(self) -> str:
+        """Where its webservice answers."""
+        return str(settings.TOOLS_URL).format(tool=self.name)
+
+    @property
+    def shown_links(self) -> list[tuple[str, str]]:
+        """Label and address of each, in the order of LINKS."""
+        return [(str(LINKS[kind]), self.links[kind]) for kind in LINKS if kind in self.links]
+
+    def touch(self, at: datetime) -> None:
+        """Note that something changed that everybody sees."""
+        Tool.objects.filter(pk=self.pk).update(updated_at=at)
+        self.updated_at = at
 
     def can_edit(self, user: object) -> bool:
         return Tool.objects.maintained_by(user).filter(pk=self.pk).exists()

@@ -31,6 +31,20 @@ VARIABLE_LENGTH = 32 * 1024
 # more than a quarter of its stack (2 MB) of arguments and variables, and a Secret holds 1 MB.
 VARIABLES_LENGTH = 512 * 1024
 VARIABLES_AT_MOST = 500
+# An address on the web as people may give it; nothing that a browser runs, such as javascript:.
+WEB_ADDRESS = re.compile(r"https?://[^\s@\\<>\"]+")
+LINK_LENGTH = 500
+KEYWORDS_AT_MOST, KEYWORD_LENGTH = 20, 50
+# Where else a tool can be found, by the names that toolinfo has for it.
+LINKS = {
+    "user_docs_url": _("User documentation"),
+    "developer_docs_url": _("Developer documentation"),
+    "api_url": _("API"),
+    "bugtracker_url": _("Issues"),
+    "feedback_url": _("Feedback"),
+    "translate_url": _("Translation"),
+    "privacy_policy_url": _("Privacy policy"),
+}
 # An SPDX licence expression: identifiers, AND, OR, WITH, brackets.
 LICENSE = re.compile(r"[A-Za-z0-9.+() -]+", re.ASCII)
 LICENSES = [
@@ -61,12 +75,35 @@ def check_license(text: str) -> None:
 
 def check_repository(url: str) -> None:
     """Only its form: whether it may be built from is decided when a build is started."""
-    if not url:
-        return
-    if not re.fullmatch(r"https?://[^\s@\\]+", url):
+    if url and not WEB_ADDRESS.fullmatch(url):
         raise ValidationError(
             _("Use the https address of the repository, without a user name or password in it.")
         )
+
+
+def check_keywords(keywords: object) -> None:
+    is_list = isinstance(keywords, list) and all(isinstance(each, str) for each in keywords)
+    if not is_list or len(keywords) > KEYWORDS_AT_MOST:  # type: ignore[arg-type]
+        raise ValidationError(_("Give at most %(most)d keywords.") % {"most": KEYWORDS_AT_MOST})
+    for each in keywords:  # type: ignore[attr-defined]
+        if not each.strip() or len(each) > KEYWORD_LENGTH or "," in each or not each.isprintable():
+            raise ValidationError(
+                _("A keyword is a word or a few, of at most %(most)d characters, without commas.")
+                % {"most": KEYWORD_LENGTH}
+            )
+
+
+def check_links(links: object) -> None:
+    if not isinstance(links, dict) or not links.keys() <= LINKS.keys():
+        known = ", ".join(LINKS)
+        raise ValidationError(_("Links are among: %(known)s.") % {"known": known})
+    for kind, url in links.items():
+        is_fine = isinstance(url, str) and len(url) <= LINK_LENGTH and WEB_ADDRESS.fullmatch(url)
+        if not is_fine:
+            raise ValidationError(
+                _("%(kind)s: use an https address without a user name or password in it.")
+                % {"kind": LINKS[kind]}
+            )
 
 
 # What a name on a wiki cannot hold.

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from portal.accounts.models import User
 from portal.tools.audit import as_row
 from portal.tools.models import AuditEvent, EnvVar, Invitation, Membership, Tool
+from portal.tools.names import LINKS
 
 
 class ToolSerializer(serializers.ModelSerializer):
@@ -15,7 +17,7 @@ class ToolSerializer(serializers.ModelSerializer):
     class Meta:
         model = Tool
         fields = [
-            "name", "title", "description", "license", "repository", "keywords", "status",
+            "name", "title", "description", "license", "repository", "keywords", "links", "status",
             "created_at", "version", "url",
         ]  # fmt: skip
         read_only_fields = fields
@@ -28,6 +30,12 @@ class ToolInputSerializer(serializers.Serializer):
     description = serializers.CharField(max_length=4000, allow_blank=True, default="")
     license = serializers.CharField(max_length=80, allow_blank=True, default="")
     repository = serializers.CharField(max_length=500, allow_blank=True, default="")
+    keywords = serializers.ListField(child=serializers.CharField(max_length=50), default=list)
+    links = serializers.DictField(
+        child=serializers.CharField(max_length=500),
+        default=dict,
+        help_text=f"Addresses by kind: {', '.join(LINKS)}.",
+    )
 
 
 class NewToolSerializer(ToolInputSerializer):
@@ -40,6 +48,29 @@ class MemberSerializer(serializers.ModelSerializer):
     class Meta:
         model = Membership
         fields = ["username", "role"]
+
+
+class ToolinfoSerializer(serializers.Serializer):
+    toolinfo = serializers.JSONField(required=False, help_text="A record, or a list of records.")
+    url = serializers.CharField(
+        required=False, max_length=1000, help_text="The https address of a toolinfo.json instead."
+    )
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if not ("toolinfo" in given) ^ ("url" in given):
+            raise serializers.ValidationError(_("Give either toolinfo or url."))
+        return given
+
+
+class ToolinfoChangeSerializer(serializers.Serializer):
+    field = serializers.CharField()
+    before = serializers.JSONField(allow_null=True)
+    after = serializers.JSONField(allow_null=True)
+
+
+class ToolinfoPreviewSerializer(serializers.Serializer):
+    changes = ToolinfoChangeSerializer(many=True)
+    ignored = serializers.ListField(child=serializers.CharField(), help_text="Not kept here.")
 
 
 class InvitationSerializer(serializers.ModelSerializer):

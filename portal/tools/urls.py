@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.tools.views import audit, people, tools, variables
+from portal.tools.views import audit, people, toolinfo, tools, variables
 
 urlpatterns = [
     path("audit/", audit.audit, name="audit"),
@@ -33,5 +33,8 @@ urlpatterns = [
     ),
     path("invitations/", people.invitations, name="invitations"),
     path("invitations/<int:pk>/answer/", people.invitation_answer, name="invitation_answer"),
+    path("toolinfo.json", toolinfo.toolinfo, name="toolinfo"),
+    path("tools/<slug:name>/toolinfo.json", toolinfo.tool_toolinfo, name="tool_toolinfo"),
+    path("tools/<slug:name>/toolinfo/", toolinfo.toolinfo_import, name="toolinfo_import"),
     path("tools/<slug:name>/history/", audit.tool_history, name="tool_history"),
 ]

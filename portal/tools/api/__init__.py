@@ -12,6 +12,7 @@ from portal.tools.api.people import (
     ToolInvitationDetail,
     ToolInvitationList,
 )
+from portal.tools.api.toolinfo import ToolinfoImport, ToolinfoPreview
 from portal.tools.api.tools import ToolDetail, ToolList
 from portal.tools.api.variables import VariableDetail, VariableList
 
@@ -32,6 +33,12 @@ urlpatterns = [
         "tools/<slug:name>/invitations/<int:pk>/",
         ToolInvitationDetail.as_view(),
         name="api_tool_invitation",
+    ),
+    path("tools/<slug:name>/toolinfo/", ToolinfoImport.as_view(), name="api_toolinfo"),
+    path(
+        "tools/<slug:name>/toolinfo/preview/",
+        ToolinfoPreview.as_view(),
+        name="api_toolinfo_preview",
     ),
     path("invitations/", InvitationList.as_view(), name="api_invitations"),
     path("invitations/<int:pk>/accept/", InvitationAccept.as_view(), name="api_invitation_accept"),

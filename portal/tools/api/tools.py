@@ -59,7 +59,7 @@ class ToolDetail(APIView):
 
     @extend_schema(responses=ToolSerializer)
     def get(self, request: Request, name: str) -> Response:
-        return _tool_response(get_object_or_404(Tool.objects.public(), name=name))
+        return tool_response(get_object_or_404(Tool.objects.public(), name=name))
 
     @extend_schema(
         request=ToolInputSerializer,
@@ -68,13 +68,9 @@ class ToolDetail(APIView):
     )
     def patch(self, request: Request, name: str) -> Response:
         tool = maintained(request, name)
-        given = request.headers.get("If-Match")
-        if given is None:
-            raise PreconditionRequired(_("Send If-Match with the ETag that you read."))
+        check_etag(request, tool)
         change = ToolInputSerializer(data=request.data, partial=True)
         change.is_valid(raise_exception=True)
-        if given.strip() != _etag(tool):
-            raise PreconditionFailed(_("Somebody else changed this tool. Read it again."))
         attempt(
             operations.edit_tool,
             tool,
@@ -83,12 +79,21 @@ class ToolDetail(APIView):
             version=tool.version,
             **change.validated_data,
         )
-        return _tool_response(tool)
+        return tool_response(tool)
+
+
+def check_etag(request: Request, tool: Tool) -> None:
+    """The caller has to have read what they change."""
+    given = request.headers.get("If-Match")
+    if given is None:
+        raise PreconditionRequired(_("Send If-Match with the ETag that you read."))
+    if given.strip() != _etag(tool):
+        raise PreconditionFailed(_("Somebody else changed this tool. Read it again."))
 
 
 def _etag(tool: Tool) -> str:
     return f'"{tool.name}.v{tool.version}"'
 
 
-def _tool_response(tool: Tool) -> Response:
+def tool_response(tool: Tool) -> Response:
     return Response(ToolSerializer(tool).data, headers={"ETag": _etag(tool)})

@@ -4,6 +4,13 @@ Each writes its row in the history in the same transaction.
 """
 
 from portal.tools.audit import record_event, redactor_for
+from portal.tools.operations.importing import (
+    TOOLINFO_LIMIT,
+    Preview,
+    fetch_toolinfo,
+    import_toolinfo,
+    preview_import,
+)
 from portal.tools.operations.people import (
     accept_invitation,
     change_role,
@@ -28,6 +35,8 @@ from portal.tools.operations.variables import (
 
 __all__ = [
     "EDITABLE",
+    "TOOLINFO_LIMIT",
+    "Preview",
     "StaleVersion",
     "ToolRefused",
     "Variable",
@@ -37,7 +46,10 @@ __all__ = [
     "decline_invitation",
     "delete_variable",
     "edit_tool",
+    "fetch_toolinfo",
+    "import_toolinfo",
     "invite",
+    "preview_import",
     "record_event",
     "redactor_for",
     "seal",

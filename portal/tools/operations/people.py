@@ -84,6 +84,7 @@ def accept_invitation(invitation: Invitation, *, by: User, at: datetime) -> Memb
         if member.role == Membership.Role.VIEWER != invitation.role:
             member.role = invitation.role
             member.save(update_fields=["role"])
+        tool.touch(at)
         _record(
             invitation, "member.joined", by=by, at=at, before=before, after={"role": member.role}
         )
@@ -139,6 +140,7 @@ def change_role(tool: Tool, *, user: User, role: str, by: User, at: datetime) ->
             return member
         before, member.role = member.role, role
         member.save(update_fields=["role"])
+        tool.touch(at)
         record_event(
             tool,
             by=by,
@@ -162,6 +164,7 @@ def remove_member(tool: Tool, *, user: User, by: User, at: datetime) -> None:
         if member is None:
             return
         member.delete()
+        tool.touch(at)
         record_event(
             tool,
             by=by,

@@ -1,6 +1,7 @@
 """Tools themselves: a name is taken, a description changes, a tool is put away."""
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from portal.tools.models import Membership, Tool
 from portal.tools.operations.refusals import StaleVersion, ToolRefused
 from portal.tools.operations.variables import secret_in, shows_secret
 
-EDITABLE = ("title", "description", "license", "repository", "keywords")
+EDITABLE = ("title", "description", "license", "repository", "keywords", "links")
 
 
 def _refuse_invalid(tool: Tool, fields: Mapping[str, Any]) -> None:
@@ -24,6 +25,18 @@ def _refuse_invalid(tool: Tool, fields: Mapping[str, Any]) -> None:
         for field, sentences in error.message_dict.items():
             name = field if field in fields else ""
             raise ToolRefused(" ".join(sentences), field=name) from error
+
+
+def check_fields(tool: Tool, fields: Mapping[str, Any], *, field: str) -> None:
+    """Raises ToolRefused, about `field`, if the tool could not have these; changes nothing."""
+    trial = copy(tool)
+    for name, value in fields.items():
+        setattr(trial, name, value)
+    try:
+        trial.clean_fields(exclude={"created_by"})
+    except ValidationError as error:
+        told = [f"{name}: {' '.join(each)}" for name, each in error.message_dict.items()]
+        raise ToolRefused(" ".join(told), field=field) from error
 
 
 def register_tool(name: str, *, by: User, at: datetime, **fields: Any) -> Tool:  # noqa: ANN401
@@ -62,6 +75,7 @@ def edit_tool(tool: Tool, *, by: User, at: datetime, version: int, **fields: Any
             raise StaleVersion(
                 _("Somebody else changed this tool. Load it again and repeat your change.")
             )
+        tool.touch(at)
         _record_edit(tool, before, fields, by=by, at=at)
     tool.version = version + 1
     return tool
@@ -89,6 +103,7 @@ def set_status(tool: Tool, status: str, *, by: User, at: datetime) -> None:
         before = same.values("status").first()
         if before is None or not same.update(status=status):
             return
+        tool.touch(at)
         record_event(
             tool,
             by=by,

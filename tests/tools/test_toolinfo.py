@@ -185,7 +185,8 @@ def test_the_tools_own_record_is_picked_from_many(hat):
         "", "{", "7", "[]", "[7]", "null", "[" * 100_000, '{"name": "hat", "title": ""}',
         json.dumps({"title": "x" * 121}), '{"license": "<b>"}', '{"repository": "file:///etc"}',
         '{"bugtracker_url": "javascript:alert(1)"}', '{"bugtracker_url": "https://u:p@x.org"}',
-        json.dumps({"keywords": ",".join(map(str, range(21)))}), '{"title": "a\\u0000b"}', '{"title": "\\ud800"}',
+        json.dumps({"keywords": ",".join(map(str, range(21)))}), '{"title": "a\\u0000b"}',
+        '{"title": "\\ud800"}',
         " " * 1024 * 1024 + "{}",
     ],
 )  # fmt: skip

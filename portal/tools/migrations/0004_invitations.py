@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tools', '0002_audit_origin'),
+        ('tools', '0003_audit_origin'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -327,6 +327,8 @@ DEFAULT_FROM_EMAIL = env.str("PORTAL_EMAIL_FROM", default="tools@localhost")
 # --- tools ----------------------------------------------------------------------------------
 # How long somebody has to answer an invitation.
 INVITATION_DAYS = env.int("PORTAL_INVITATION_DAYS", default=30)
+# How long those who keep a tool have to answer before an administrator may hand it over.
+ADOPTION_DAYS = env.int("PORTAL_ADOPTION_DAYS", default=14)
 # Put before names in /toolinfo.json, so that no other platform has the same, such as "hosting-".
 TOOLINFO_PREFIX = env.str("PORTAL_TOOLINFO_PREFIX", default="")
 

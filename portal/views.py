@@ -20,7 +20,7 @@ from builds.models import Build
 from builds.tasks import engine as build_engine
 from portal.accounts.permissions import requires
 from portal.problems import error_response
-from portal.tools.models import Invitation, Tool
+from portal.tools.models import Adoption, Invitation, Tool
 from portal.webservices.models import Release, Webservice
 from portal.webservices.states import ReleaseStatus
 from portal.webservices.states import Status as WebserviceStatus
@@ -68,14 +68,17 @@ def rows_of(tools: Sequence[Tool]) -> list[Row]:
 def dashboard(request: HttpRequest) -> HttpResponse:
     mine: list[Tool] = []
     invitations: Collection[Invitation] = ()
+    adoptions = False
     if request.user.is_authenticated:
         asked = Invitation.objects.addressed_to(request.user).open(timezone.now())
         invitations = asked.select_related("tool", "invited_by")
+        adoptions = Adoption.objects.answered_by(request.user).open().exists()
         mine = list(Tool.objects.of_member(request.user).order_by("name")[:PAGE_SIZE])
     page = _found(request)
     context = {
         "my_tools": rows_of(mine),
         "invitations": invitations,
+        "adoptions": adoptions,
         "tools": rows_of(list(page.object_list)),
         "page": page,
         "query": request.GET.get("q", ""),

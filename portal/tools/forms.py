@@ -72,6 +72,15 @@ class ToolinfoForm(forms.Form):
     )
 
 
+class AdoptForm(forms.Form):
+    why = forms.CharField(
+        label=_("Why you should keep it"),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("What is wrong with it now, what you will do, and whom you tried to reach."),
+    )
+
+
 class InviteForm(forms.Form):
     username = forms.CharField(
         label=_("User name"),

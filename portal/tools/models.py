@@ -25,7 +25,13 @@ from portal.tools.names import (
     check_variable_name,
 )
 from portal.tools.secrets import decrypt
-from portal.tools.states import INVITATION_MOVES, InvitationStatus
+from portal.tools.states import (
+    ADOPTION_ENDS,
+    ADOPTION_MOVES,
+    INVITATION_MOVES,
+    AdoptionStatus,
+    InvitationStatus,
+)
 
 
 class ToolQuerySet(models.QuerySet["Tool"]):
@@ -224,6 +230,80 @@ class Invitation(Movable):
 
 class InvitationMove(AbstractMove):
     invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, related_name="moves")
+
+
+class AdoptionQuerySet(models.QuerySet["Adoption"]):
+    def open(self) -> Self:
+        return self.exclude(status__in=ADOPTION_ENDS)
+
+    def asked_by(self, user: User) -> Self:
+        return self.filter(asker=user)
+
+    def answered_by(self, user: User) -> Self:
+        """Those that the user may agree or object to, as somebody who keeps the tool."""
+        keeps = Membership.objects.filter(
+            tool=OuterRef("tool"), user=user, role=Membership.Role.MAINTAINER
+        )
+        return self.filter(Exists(keeps)).exclude(asker=user)
+
+    def visible_to(self, user: User) -> Self:
+        if user.is_admin:
+            return self.all()
+        return self.filter(Q(pk__in=self.asked_by(user)) | Q(pk__in=self.answered_by(user)))
+
+
+class Adoption(Movable):
+    """Somebody asks to take over a tool that nobody seems to keep any more."""
+
+    MOVES = ADOPTION_MOVES
+    LABELS: ClassVar = {
+        AdoptionStatus.WAITING: _("Waits for the maintainers"),
+        AdoptionStatus.AGREED: _("A maintainer agreed"),
+        AdoptionStatus.OBJECTED: _("A maintainer objected"),
+        AdoptionStatus.GRANTED: _("Granted"),
+        AdoptionStatus.REFUSED: _("Refused"),
+        AdoptionStatus.WITHDRAWN: _("Withdrawn"),
+    }
+
+    tool = models.ForeignKey(Tool, on_delete=models.CASCADE, related_name="adoptions")
+    asker = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    why = models.TextField(max_length=2000)
+    created_at = models.DateTimeField()
+    # After this an administrator decides though nobody answered.
+    due_at = models.DateTimeField()
+
+    objects = AdoptionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tool", "asker"],
+                condition=~Q(status__in=["granted", "refused", "withdrawn"]),
+                name="adoption_open_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool}: {self.asker}"
+
+    @property
+    def label(self) -> str:
+        return str(self.LABELS[AdoptionStatus(self.status)])
+
+    @property
+    def is_open(self) -> bool:
+        return self.status not in ADOPTION_ENDS
+
+    def is_ripe(self, now: datetime) -> bool:
+        """Whether it can be granted: somebody agreed, or nobody answered in time."""
+        if self.status == AdoptionStatus.AGREED:
+            return True
+        return self.status == AdoptionStatus.WAITING and self.due_at <= now
+
+
+class AdoptionMove(AbstractMove):
+    adoption = models.ForeignKey(Adoption, on_delete=models.CASCADE, related_name="moves")
 
 
 class EnvVar(models.Model):

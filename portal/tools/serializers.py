@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from portal.accounts.models import User
 from portal.tools.audit import as_row
-from portal.tools.models import AuditEvent, EnvVar, Invitation, Membership, Tool
+from portal.tools.models import Adoption, AuditEvent, EnvVar, Invitation, Membership, Tool
 from portal.tools.names import LINKS
 
 
@@ -48,6 +48,20 @@ class MemberSerializer(serializers.ModelSerializer):
     class Meta:
         model = Membership
         fields = ["username", "role"]
+
+
+class AdoptionSerializer(serializers.ModelSerializer):
+    tool = serializers.CharField(source="tool.name", read_only=True)
+    asker = serializers.CharField(source="asker.username", read_only=True)
+
+    class Meta:
+        model = Adoption
+        fields = ["id", "tool", "asker", "why", "status", "reason", "created_at", "due_at"]
+        read_only_fields = ["status", "reason", "created_at", "due_at"]
+
+
+class AdoptionAnswerSerializer(serializers.Serializer):
+    reason = serializers.CharField(max_length=2000, allow_blank=True, default="")
 
 
 class ToolinfoSerializer(serializers.Serializer):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.tools.views import audit, people, toolinfo, tools, variables
+from portal.tools.views import adoption, audit, people, toolinfo, tools, variables
 
 urlpatterns = [
     path("audit/", audit.audit, name="audit"),
@@ -33,6 +33,10 @@ urlpatterns = [
     ),
     path("invitations/", people.invitations, name="invitations"),
     path("invitations/<int:pk>/answer/", people.invitation_answer, name="invitation_answer"),
+    path("tools/<slug:name>/adopt/", adoption.tool_adopt, name="tool_adopt"),
+    path("adoptions/", adoption.adoptions, name="adoptions"),
+    path("adoptions/<int:pk>/answer/", adoption.adoption_answer, name="adoption_answer"),
+    path("adoptions/<int:pk>/decide/", adoption.adoption_decide, name="adoption_decide"),
     path("toolinfo.json", toolinfo.toolinfo, name="toolinfo"),
     path("tools/<slug:name>/toolinfo.json", toolinfo.tool_toolinfo, name="tool_toolinfo"),
     path("tools/<slug:name>/toolinfo/", toolinfo.toolinfo_import, name="toolinfo_import"),

@@ -6,7 +6,8 @@ import json
 
 import pytest
 from django.test import Client
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from portal.accounts.models import ApiToken, User
@@ -71,6 +72,7 @@ nested = st.recursive(
 )
 
 
+@hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(value=nested)
 def test_nothing_below_a_secret_field_is_left(value):
     assert "hunter2" not in json.dumps(masked({"a": {"secret_key": value}}))

@@ -50,7 +50,9 @@ no_sandbox = pytest.mark.skipif(
 )
 values = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 often = hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -2,6 +2,15 @@
 
 from django.urls import path
 
+from portal.tools.api.adoption import (
+    AdoptionAgree,
+    AdoptionGrant,
+    AdoptionList,
+    AdoptionObject,
+    AdoptionRefuse,
+    AdoptionWithdraw,
+    ToolAdoption,
+)
 from portal.tools.api.audit import EventExport, EventList
 from portal.tools.api.callers import ReadOrSignIn, attempt, maintained, person, visible
 from portal.tools.api.people import (
@@ -40,6 +49,13 @@ urlpatterns = [
         ToolinfoPreview.as_view(),
         name="api_toolinfo_preview",
     ),
+    path("tools/<slug:name>/adoptions/", ToolAdoption.as_view(), name="api_tool_adoptions"),
+    path("adoptions/", AdoptionList.as_view(), name="api_adoptions"),
+    path("adoptions/<int:pk>/agree/", AdoptionAgree.as_view(), name="api_adoption_agree"),
+    path("adoptions/<int:pk>/object/", AdoptionObject.as_view(), name="api_adoption_object"),
+    path("adoptions/<int:pk>/withdraw/", AdoptionWithdraw.as_view(), name="api_adoption_withdraw"),
+    path("adoptions/<int:pk>/grant/", AdoptionGrant.as_view(), name="api_adoption_grant"),
+    path("adoptions/<int:pk>/refuse/", AdoptionRefuse.as_view(), name="api_adoption_refuse"),
     path("invitations/", InvitationList.as_view(), name="api_invitations"),
     path("invitations/<int:pk>/accept/", InvitationAccept.as_view(), name="api_invitation_accept"),
     path(

@@ -22,6 +22,11 @@ class ReadOrSignIn(BasePermission):
         return request.method in SAFE_METHODS or bool(request.user.is_authenticated)
 
 
+class AdminsOnly(BasePermission):
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(request.user.is_authenticated and request.user.is_admin)
+
+
 def person(request: Request) -> User:
     """Who asks, and through what; the view's permissions made sure that somebody is signed in."""
     assert isinstance(request.user, User)

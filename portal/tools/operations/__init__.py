@@ -4,6 +4,14 @@ Each writes its row in the history in the same transaction.
 """
 
 from portal.tools.audit import record_event, redactor_for
+from portal.tools.operations.adopting import (
+    agree,
+    ask_to_adopt,
+    grant_adoption,
+    object_to,
+    refuse_adoption,
+    withdraw_adoption,
+)
 from portal.tools.operations.importing import (
     TOOLINFO_LIMIT,
     Preview,
@@ -41,14 +49,18 @@ __all__ = [
     "ToolRefused",
     "Variable",
     "accept_invitation",
+    "agree",
+    "ask_to_adopt",
     "change_role",
     "check_variable",
     "decline_invitation",
     "delete_variable",
     "edit_tool",
     "fetch_toolinfo",
+    "grant_adoption",
     "import_toolinfo",
     "invite",
+    "object_to",
     "preview_import",
     "record_event",
     "redactor_for",
@@ -56,10 +68,12 @@ __all__ = [
     "secret_in",
     "shows_secret",
     "unseal",
+    "refuse_adoption",
     "register_tool",
     "remove_member",
     "set_status",
     "set_variable",
     "variables_for",
+    "withdraw_adoption",
     "withdraw_invitation",
 ]

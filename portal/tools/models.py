@@ -432,6 +432,7 @@ def _text(value: Any) -> str | None:  # noqa: ANN401
         return value
     return json.dumps(value, ensure_ascii=False)
 
+
 class Quota(models.Model):
     """What a tool may use; where nothing stands, it is what every tool may use."""
 

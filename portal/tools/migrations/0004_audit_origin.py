@@ -16,7 +16,7 @@ def name_the_actors(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tools', '0002_tool_cluster'),
+        ('tools', '0003_quotas'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

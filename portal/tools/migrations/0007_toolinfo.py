@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tools', '0005_variable_changed_at'),
+        ('tools', '0006_variable_changed_at'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tools', '0004_invitations'),
+        ('tools', '0005_invitations'),
     ]
 
     operations = [

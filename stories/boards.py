@@ -3,13 +3,13 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal.accounts.models import User
 from portal.accounts.permissions import MemberRequest, requires
-from stories import evidence, pictures, search
+from stories import evidence, pictures, search, tracing
 from stories.checks import CHECKS
 from stories.decisions import to_madr, to_wikitext
 from stories.kinds import BY_SLUG, KINDS, Kind, split_ident
@@ -34,7 +34,6 @@ PAGE_SIZE = 50
 RECENT = 12
 EXPORTED_AT_MOST = 100_000
 MATRIX_AT_MOST = 200
-TRACE_AT_MOST, TRACE_STEPS, TRACE_TOOLS = 60, 4, 4
 
 
 @requires("public")
@@ -259,90 +258,25 @@ def _matrix_csv(stories: Sequence[Record], features: Sequence[Record]) -> HttpRe
     return response
 
 
-# From left to right in a trace: where it was said, who wants it, what does it, why, on what.
-_COLUMNS = {"MT": 0, "AI": 0, "PE": 1, "UC": 1, "US": 2, "MS": 2, "DD": 3, "DR": 3, "FT": 4}
-_COLUMNS |= {"RA": 5, "PC": 5, "UP": 4, "CL": 5, "UR": 5, "ST": 5}
-_TOOL_COLUMN = 6
-
-
 @requires("public")
 @require_GET
 def trace(request: HttpRequest, ident: str) -> HttpResponse:
     """What leads to a record and what it leads to, as far as the tools that run."""
     record = find(ident)
-    picture, nodes, edges = trace_of(record, request.GET.get("line", ""))
+    nodes, edges = tracing.trace(record, request.GET.get("line", ""))
     context = head(request, record, "trace")
-    context |= {"picture": picture, "nodes": nodes, "edges": edges}
+    context |= {"picture": _picture(record, nodes, edges), "nodes": nodes, "edges": edges}
     return render(request, "stories/trace.html", context)
 
 
-def trace_of(
-    record: Record, line: str = ""
-) -> tuple[SafeString, list[Node], list[tuple[str, str]]]:
-    """The picture of a trace, and its boxes and lines for those who cannot see it."""
-    found, edges = _reach(record, line)
-    known = evidence.latest(each.fields.get("metric", "") for each in found.values())
-    nodes = [
-        Node(each.ident, each.title, each.get_absolute_url(), _COLUMNS[each.kind])
-        for each in sorted(found.values(), key=lambda each: (each.kind, each.number))
-    ]
-    tools: dict[str, Node] = {}
-    for each in found.values():
-        reading = known.get(each.fields.get("metric", ""))
-        for name in list(reading.sample if reading else [])[:TRACE_TOOLS]:
-            tools[name] = Node(name, str(_("tool")), f"/tools/{name}/", _TOOL_COLUMN)
-            edges.append((each.ident, name))
-    nodes += tools.values()
+def trace_of(record: Record) -> SafeString:
+    """The picture of a trace."""
+    return _picture(record, *tracing.trace(record))
+
+
+def _picture(record: Record, nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) -> SafeString:
     label = _("What leads to %(record)s and what it leads to") % {"record": record.ident}
-    return pictures.graph(nodes, edges, label), nodes, edges
-
-
-def _reach(start: Record, line: str) -> tuple[dict[int, Record], list[tuple[str, str]]]:
-    """Records to the left and to the right of one, by links and quotations.
-
-    A way that leads left goes on to the left, so that it is a trace and not all that hangs
-    together. Of a meeting, `line` picks what cites that line. Two queries for each step.
-    """
-    found = {start.pk: start}
-    edges: dict[tuple[str, str], None] = {}
-    # Records to go on from, with the direction: -1 left, 1 right, 0 both.
-    front = {start.pk: 0}
-    for _step in range(TRACE_STEPS):
-        following: dict[int, int] = {}
-        for here, there, anchor in _joined(front):
-            way = _side(here, there)
-            is_elsewhere = line and here == start and anchor != line
-            if not way or front[here.pk] == -way or is_elsewhere:
-                continue
-            if there.pk not in found and len(found) < TRACE_AT_MOST:
-                found[there.pk] = there
-                following[there.pk] = way
-            if there.pk in found:
-                ends = (here.ident, there.ident)[::way]
-                edges[ends[0], ends[1]] = None
-        front = following
-    return found, list(edges)
-
-
-def _side(here: Record, there: Record) -> int:
-    """Where a record stands seen from another: -1 left of it, 1 right, 0 in its column."""
-    way = _COLUMNS[there.kind] - _COLUMNS[here.kind]
-    return (way > 0) - (way < 0)
-
-
-def _joined(pks: Collection[int]) -> Iterator[tuple[Record, Record, str]]:
-    """From each of these records to each that it is linked with, quotes or is quoted by."""
-    ends = Q(source__in=pks) | Q(target__in=pks)
-    links = Link.objects.filter(ends).select_related("source", "target")
-    pairs = [(link.source, link.target, link.anchor) for link in links]
-    quoting = Record.objects.present().filter(Q(source__in=pks) | Q(pk__in=pks))
-    quotes = [(each, each.source, each.anchor) for each in quoting.select_related("source")]
-    pairs += [(each, source, anchor) for each, source, anchor in quotes if source]
-    for source, target, anchor in pairs:
-        if source.pk in pks:
-            yield source, target, anchor
-        if target.pk in pks:
-            yield target, source, anchor
+    return pictures.graph(nodes, edges, label)
 
 
 @requires("public")
@@ -394,20 +328,8 @@ def baselines(request: HttpRequest) -> HttpResponse:
 def baseline(request: HttpRequest, pk: int) -> HttpResponse:
     """What changed since a named moment, record by record."""
     named = get_object_or_404(Baseline, pk=pk)
-    since = Revision.objects.filter(at__gt=named.at).order_by()
-    changed = since.values("record").annotate(first=Min("number"), last=Max("number"))
-    page = Paginator(changed.order_by("record"), PAGE_SIZE).get_page(request.GET.get("page"))
-    rows = list(page.object_list)
-    found = Record.objects.in_bulk([row["record"] for row in rows])
-    context = {
-        "baseline": named,
-        "page": page,
-        "rows": [
-            {"record": found[row["record"]], "before": row["first"] - 1, "after": row["last"]}
-            for row in rows
-        ],
-    }
-    return render(request, "stories/baseline.html", context)
+    page = Paginator(named.changed(), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "stories/baseline.html", {"baseline": named, "page": page})
 
 
 @requires("public")

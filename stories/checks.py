@@ -372,9 +372,14 @@ def _hopeless(records: RecordQuerySet, now: datetime) -> Found:
                 break
 
 
-def outlooks(policy: Record, now: datetime) -> list[tuple[Record, cadence.Outlook]]:
-    """Where a policy leads each cluster that it governs; nothing while the pace is not said."""
-    pace = policy.fields["upgrades_per_year"]
+def outlooks(
+    policy: Record, now: datetime, pace: float | None = None
+) -> list[tuple[Record, cadence.Outlook]]:
+    """Where a policy leads each cluster that it governs; nothing while the pace is not said.
+
+    Another `pace` than the policy's shows where that would lead.
+    """
+    pace = policy.fields["upgrades_per_year"] if pace is None else pace
     releases = upstream()
     found = []
     for link in policy.links.filter(type="governs").select_related("target"):

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar, Self
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Max, Min, OuterRef, Q
 from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
@@ -576,6 +576,12 @@ class Baseline(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def changed(self) -> models.QuerySet[Record]:
+        """The records that were saved since: `before` is their version then, 0 for new ones."""
+        since = Record.objects.filter(revisions__at__gt=self.at)
+        first, last = Min("revisions__number"), Max("revisions__number")
+        return since.annotate(before=first - 1, after=last).order_by("pk")
 
 
 class SearchDocument(models.Model):

@@ -307,3 +307,59 @@ class MinuteSerializer(serializers.Serializer):
     number = serializers.IntegerField(read_only=True)
     speaker = serializers.CharField(read_only=True)
     text = serializers.CharField(max_length=5000)
+
+
+class BaselineChangeSerializer(serializers.Serializer):
+    record = serializers.CharField(source="ident")
+    title = serializers.CharField()
+    before = serializers.IntegerField()
+    after = serializers.IntegerField()
+
+
+class NodeSerializer(serializers.Serializer):
+    """A record or a tool; column 0 is where it was said, the last one are the tools."""
+
+    key = serializers.CharField()
+    title = serializers.CharField()
+    url = serializers.CharField()
+    column = serializers.IntegerField()
+
+
+class TraceSerializer(serializers.Serializer):
+    """`edges` are pairs of keys, from left to right."""
+
+    nodes = NodeSerializer(many=True)
+    edges = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+
+
+class PaceSerializer(serializers.Serializer):
+    """Another pace than the policy's, to see where it would lead."""
+
+    upgrades_per_year = serializers.DecimalField(
+        max_digits=4, decimal_places=2, min_value=0, max_value=52, required=False
+    )
+
+
+class StepSerializer(serializers.Serializer):
+    on = serializers.DateField()
+    release = serializers.CharField(source="release.name")
+
+
+class OutlookSerializer(serializers.Serializer):
+    """What comes of a policy for one cluster; `first_supported` is null if it never catches up."""
+
+    cluster = serializers.CharField(source="cluster.ident")
+    lag = serializers.IntegerField(source="seen.lag")
+    days_past = serializers.IntegerField(source="seen.days_past", allow_null=True)
+    first_supported = serializers.DateField(source="seen.first_supported", allow_null=True)
+    never_catches_up = serializers.BooleanField(source="seen.never_catches_up")
+    supported_share = serializers.FloatField(source="seen.supported_share")
+    end = serializers.DateField(source="seen.end")
+    steps = StepSerializer(source="seen.steps", many=True)
+
+
+class PreviewSerializer(serializers.Serializer):
+    text = serializers.CharField(
+        max_length=200_000, allow_blank=True, trim_whitespace=False, write_only=True
+    )
+    html = serializers.CharField(read_only=True)

@@ -51,7 +51,7 @@ def _findings(flags: Iterable[Iterable[Flag]]) -> str:
 
 
 def _record(record: Record, flags: object) -> str:
-    picture, _nodes, _edges = boards.trace_of(record)
+    picture = boards.trace_of(record)
     return _page(
         "record",
         record=record,

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from stories.api.boards import (
+    BaselineChanges,
     BaselineList,
     Export,
     FeatureUse,
@@ -30,6 +31,13 @@ from stories.api.records import (
     RevisionDetail,
     RevisionList,
     RevisionRestore,
+)
+from stories.api.showing import (
+    DecisionMadr,
+    DecisionWikitext,
+    PolicyOutlook,
+    Preview,
+    RecordTrace,
 )
 from stories.api.talking import (
     CommentList,
@@ -76,8 +84,14 @@ urlpatterns = [
     path(f"{_RECORD}reconfirm/", RecordReconfirm.as_view(), name="api_record_reconfirm"),
     path(f"{_RECORD}watch/", RecordWatch.as_view(), name="api_record_watch"),
     path(f"{_RECORD}minutes/", Minutes.as_view(), name="api_minutes"),
+    path(f"{_RECORD}trace/", RecordTrace.as_view(), name="api_trace"),
+    path(f"{_RECORD}outlook/", PolicyOutlook.as_view(), name="api_outlook"),
+    path(f"{_RECORD}madr/", DecisionMadr.as_view(), name="api_madr"),
+    path(f"{_RECORD}wikitext/", DecisionWikitext.as_view(), name="api_wikitext"),
+    path("preview/", Preview.as_view(), name="api_preview"),
     path("notifications/", NotificationList.as_view(), name="api_notifications"),
     path("baselines/", BaselineList.as_view(), name="api_baselines"),
+    path("baselines/<int:pk>/changes/", BaselineChanges.as_view(), name="api_baseline_changes"),
     path("matrix/", Matrix.as_view(), name="api_matrix"),
     path("features/<str:ident>/use/", FeatureUse.as_view(), name="api_feature_use"),
     path("features/<str:ident>/why/", FeatureWhy.as_view(), name="api_why"),

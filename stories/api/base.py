@@ -5,6 +5,7 @@ from typing import Any
 
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -78,3 +79,20 @@ def version_of(request: Request, record: Record) -> int:
     if ident != record.ident or not number.isdecimal():
         raise PreconditionFailed(_("This is not the ETag of %s.") % record.ident)
     return int(number)
+
+
+IF_READ = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETag that you read; refused with 412 if the record was saved since.",
+)
+
+
+def current(request: Request, ident: str) -> Record:
+    """The record; refused when the caller says which version it read, and there is a newer one."""
+    record = present(ident)
+    read = request.headers.get("If-Match", "*")
+    if read != "*" and version_of(request, record) != record.version:
+        raise PreconditionFailed(_("%s was saved since you read it. Read it again.") % ident)
+    return record

@@ -19,6 +19,7 @@ from stories.exchange import snapshots
 from stories.models import Baseline, Flag, Link, MinuteLine, Reading, Record
 from stories.serializers import (
     AffectedSerializer,
+    BaselineChangeSerializer,
     BaselineSerializer,
     FindingSerializer,
     MatrixRowSerializer,
@@ -186,6 +187,21 @@ class BaselineList(generics.GenericAPIView):
         by, now = person(request), timezone.now()
         named = attempt(operations.name_baseline, by=by, at=now, **given.validated_data)
         return Response(BaselineSerializer(named).data, status=status.HTTP_201_CREATED)
+
+
+class BaselineChanges(generics.GenericAPIView):
+    """The records that were saved since a named moment; `before` is 0 for those that are new."""
+
+    required_role = "public"
+    scopes = RECORDS
+    permission_classes = [ReadOrSignIn]
+    serializer_class = BaselineChangeSerializer
+    queryset = Baseline.objects.all()
+
+    @extend_schema(responses=BaselineChangeSerializer(many=True))
+    def get(self, request: Request, pk: int) -> Response:
+        page = self.paginate_queryset(get_object_or_404(Baseline, pk=pk).changed())
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
 class Minutes(APIView):

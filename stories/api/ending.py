@@ -14,7 +14,7 @@ from portal.accounts.permissions import RECORDS
 from portal.problems import refusal
 from portal.tools.api import person
 from stories import operations
-from stories.api.base import attempt, find, present, shown
+from stories.api.base import IF_READ, attempt, current, find, present, shown
 from stories.models import Link, Record
 from stories.serializers import (
     MergeSerializer,
@@ -31,14 +31,14 @@ class RecordDelete(APIView):
     scopes = RECORDS
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(request=ReasonSerializer, responses={204: None})
+    @extend_schema(request=ReasonSerializer, responses={204: None}, parameters=[IF_READ])
     def post(self, request: Request, ident: str) -> Response:
         given = ReasonSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         reason = given.validated_data["reason"]
         attempt(
             operations.delete_record,
-            present(ident),
+            current(request, ident),
             by=person(request),
             at=timezone.now(),
             reason=reason,
@@ -53,11 +53,11 @@ class RecordMerge(APIView):
     scopes = RECORDS
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(request=MergeSerializer, responses=RecordDetailSerializer)
+    @extend_schema(request=MergeSerializer, responses=RecordDetailSerializer, parameters=[IF_READ])
     def post(self, request: Request, ident: str) -> Response:
         given = MergeSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        record = present(ident)
+        record = current(request, ident)
         other = Record.objects.present().by_ident(given.validated_data["into"]).first()
         if other is None:
             raise refusal(_("There is no such record."), field="into")
@@ -74,13 +74,16 @@ class RecordReconfirm(APIView):
     scopes = RECORDS
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(request=ReconfirmSerializer, responses=RecordDetailSerializer)
+    @extend_schema(
+        request=ReconfirmSerializer, responses=RecordDetailSerializer, parameters=[IF_READ]
+    )
     def post(self, request: Request, ident: str) -> Response:
         given = ReconfirmSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         day = given.validated_data["review_by"]
         by, now = person(request), timezone.now()
-        return shown(attempt(operations.reconfirm, present(ident), by=by, at=now, review_by=day))
+        record = current(request, ident)
+        return shown(attempt(operations.reconfirm, record, by=by, at=now, review_by=day))
 
 
 class LinkConfirm(APIView):

@@ -16,7 +16,7 @@ from portal.accounts.permissions import RECORDS
 from portal.problems import refusal
 from portal.tools.api import ReadOrSignIn, person
 from stories import operations, presentation, search
-from stories.api.base import attempt, etag, find, present, shown, version_of
+from stories.api.base import IF_READ, attempt, current, etag, find, present, shown, version_of
 from stories.kinds import KINDS
 from stories.models import Link, Record, Revision
 from stories.operations import Origin
@@ -159,9 +159,9 @@ class RecordMoves(APIView):
             ]
         )
 
-    @extend_schema(request=MoveSerializer, responses=RecordDetailSerializer)
+    @extend_schema(request=MoveSerializer, responses=RecordDetailSerializer, parameters=[IF_READ])
     def post(self, request: Request, ident: str) -> Response:
-        record = present(ident)
+        record = current(request, ident)
         wanted = MoveSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         given = wanted.validated_data
@@ -256,9 +256,9 @@ class RevisionRestore(APIView):
     scopes = RECORDS
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(request=None, responses=RecordDetailSerializer)
+    @extend_schema(request=None, responses=RecordDetailSerializer, parameters=[IF_READ])
     def post(self, request: Request, ident: str, number: int) -> Response:
-        record = present(ident)
+        record = current(request, ident)
         return shown(
             attempt(operations.restore, record, number, by=person(request), at=timezone.now())
         )

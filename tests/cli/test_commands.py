@@ -167,7 +167,7 @@ def test_a_webservice_is_shown_scaled_and_stopped(alices, done):
     assert Webservice.objects.get().replicas == 2
     refused = alices("webservice", "scale", "hat", "99")
     assert refused.exit_code == Exit.REFUSED
-    assert "Choose from 1 to 4" in refused.stderr
+    assert "hat may use 4" in refused.stderr
     assert alices("webservice", "stop", "hat").exit_code == 0
 
 

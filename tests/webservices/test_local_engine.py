@@ -288,6 +288,16 @@ def test_an_image_that_is_gone_is_said(engine, replica):
     assert engine.observe(order).phase is Phase.UNHEALTHY
 
 
+def test_a_keeper_that_is_told_to_stop_again_and_again_ends(engine, replica):
+    order = replica(image_digest="sha256:" + "0" * 64)
+    wait_for(lambda: "It cannot be started" in log_of(engine, order))
+    # Signals that interrupt the handling of signals once made it wait for itself.
+    end = time.monotonic() + 10
+    while not is_missing(engine, order):
+        assert time.monotonic() < end
+        engine.remove(order)
+
+
 def test_output_of_a_replica_that_never_was_is_empty(engine, digest):
     order = ReplicaOrder("never", "hat", 8, "", digest, "web", 1)
     assert engine.logs(order, since=-5, limit=10) == (b"", 0)

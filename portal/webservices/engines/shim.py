@@ -134,6 +134,7 @@ class Keeper:
         self._redactor = Redactor(self.variables.secrets)
         self._stopping = threading.Event()
         self._writing = threading.Lock()
+        self._saving = threading.Lock()
         self._failures = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._held: IO[bytes] | None = None
@@ -146,7 +147,7 @@ class Keeper:
 
     def run(self) -> None:
         """Keep the replica running until SIGTERM."""
-        signal.signal(signal.SIGTERM, lambda *_: self._stopping.set())
+        self._stop_when_told()
         self.state.pid = os.getpid()
         self._save()
         threading.Thread(target=self._probe_for_ever, daemon=True).start()
@@ -161,6 +162,21 @@ class Keeper:
         if self._cgroup:
             self._cgroup.kill()
             self._cgroup.remove()
+
+    def _stop_when_told(self) -> None:
+        """Have SIGTERM noted by another thread: a handler may run while this one holds the lock of
+        the event that the handler wants to set, or while an earlier handler does.
+        """
+        told, tell = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(tell, False)
+        signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, lambda *_: None)
+
+        def wait() -> None:
+            os.read(told, 1)
+            self._stopping.set()
+
+        threading.Thread(target=wait, daemon=True).start()
 
     def _run_once(self) -> None:
         try:
@@ -271,7 +287,8 @@ class Keeper:
         self._save()
 
     def _save(self) -> None:
-        _replace(self.folder / "state.json", json.dumps(asdict(self.state)))
+        with self._saving:
+            _replace(self.folder / "state.json", json.dumps(asdict(self.state)))
 
     def _probe_for_ever(self) -> None:
         while not self._stopping.wait(

@@ -282,10 +282,13 @@ def _picture(record: Record, nodes: Sequence[Node], edges: Sequence[tuple[str, s
 @requires("public")
 @require_GET
 def changes(request: HttpRequest) -> HttpResponse:
-    """All changes of all records, newest first."""
+    """All changes of all records, newest first; or those that nobody else has looked at."""
     revisions = Revision.objects.select_related("record", "author").defer("snapshot")
+    if is_unpatrolled := "unpatrolled" in request.GET:
+        revisions = revisions.unpatrolled()
     page = Paginator(revisions.order_by("-at", "-pk"), PAGE_SIZE).get_page(request.GET.get("page"))
-    return render(request, "stories/changes.html", {"page": page})
+    context = {"page": page, "is_unpatrolled": is_unpatrolled}
+    return render(request, "stories/changes.html", context)
 
 
 @requires("member")

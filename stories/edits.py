@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
@@ -352,6 +353,18 @@ def record_delete(request: MemberRequest, ident: str) -> HttpResponse:
         lambda: operations.delete_record(record, by=request.user, at=timezone.now(), reason=reason),
     )
     return redirect(record)
+
+
+@requires("workgroup")
+@require_POST
+def revision_patrol(request: MemberRequest, ident: str, number: int) -> HttpResponse:
+    revision = get_object_or_404(find(ident).revisions, number=number)
+    _attempt(
+        request,
+        lambda: operations.patrol(revision, by=request.user, at=timezone.now()),
+        _("You have looked at version %(number)s.") % {"number": number},
+    )
+    return redirect(f"{reverse('record_diff', args=[ident])}?to={number}")
 
 
 @requires("admin")

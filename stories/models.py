@@ -253,6 +253,12 @@ def _strings(value: Any) -> Iterable[str]:  # noqa: ANN401
             yield from _strings(each)
 
 
+class RevisionQuerySet(models.QuerySet["Revision"]):
+    def unpatrolled(self) -> Self:
+        """Those by people that nobody else has looked at."""
+        return self.filter(patrolled_at=None, suppressed="").exclude(author_name="")
+
+
 class Revision(models.Model):
     """What a record was after one accepted save: append-only."""
 
@@ -284,13 +290,27 @@ class Revision(models.Model):
     is_minor = models.BooleanField(default=False)
     # Why an administrator hid the text of this revision; empty if nobody did.
     suppressed = models.CharField(max_length=500, blank=True)
+    # Who else looked at it, and when; see operations.patrol.
+    patrolled_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    patrolled_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RevisionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-number"]
         constraints = [
             models.UniqueConstraint(fields=["record", "number"], name="revision_number_once")
         ]
-        indexes = [models.Index(fields=["-at", "-id"], name="revision_latest")]
+        indexes = [
+            models.Index(fields=["-at", "-id"], name="revision_latest"),
+            models.Index(
+                fields=["-at", "-id"],
+                condition=Q(patrolled_at=None, suppressed="") & ~Q(author_name=""),
+                name="revision_unpatrolled",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.record_id} r{self.number}"

@@ -164,6 +164,9 @@ class NewLinkSerializer(serializers.Serializer):
 
 class RevisionSerializer(serializers.ModelSerializer):
     author = serializers.CharField(source="author_name", read_only=True)
+    patrolled_by = serializers.CharField(
+        source="patrolled_by.username", default=None, read_only=True, allow_null=True
+    )
 
     class Meta:
         model = Revision
@@ -177,7 +180,19 @@ class RevisionSerializer(serializers.ModelSerializer):
             "restored_from",
             "is_minor",
             "suppressed",
+            "patrolled_by",
+            "patrolled_at",
         ]
+        read_only_fields = fields
+
+
+class RecentSerializer(RevisionSerializer):
+    """A change with the record that it is of."""
+
+    record = serializers.CharField(source="record.ident", read_only=True)
+
+    class Meta(RevisionSerializer.Meta):
+        fields = ["record", *RevisionSerializer.Meta.fields]
         read_only_fields = fields
 
 

@@ -58,6 +58,7 @@ urlpatterns = [
     path(f"{_RECORD}/-/support", edits.support_set, name="support_set"),
     path(f"{_RECORD}/-/watch", edits.watch_set, name="watch_set"),
     path(f"{_RECORD}/-/restore/<int:number>", edits.record_restore, name="record_restore"),
+    path(f"{_RECORD}/-/patrol/<int:number>", edits.revision_patrol, name="revision_patrol"),
     path(
         f"{_RECORD}/-/suppress/<int:number>",
         edits.revision_suppress,

@@ -236,7 +236,7 @@ def _embedded(record: Record) -> dict[str, Record]:
 @require_GET
 def record_history(request: HttpRequest, ident: str) -> HttpResponse:
     record = find(ident)
-    revisions = record.revisions.select_related("author").defer("snapshot")
+    revisions = record.revisions.select_related("author", "patrolled_by").defer("snapshot")
     page = Paginator(revisions, PAGE_SIZE).get_page(request.GET.get("page"))
     context = head(request, record, "history") | {"revisions": page}
     context["old_flags"] = [

@@ -21,6 +21,7 @@ from stories.api.ending import (
     RecordReconfirm,
     RevisionSuppress,
 )
+from stories.api.patrolling import ChangeList, RevisionPatrol
 from stories.api.records import (
     RecordDetail,
     RecordDiff,
@@ -79,6 +80,12 @@ urlpatterns = [
         RevisionSuppress.as_view(),
         name="api_revision_suppress",
     ),
+    path(
+        f"{_RECORD}revisions/<int:number>/patrol/",
+        RevisionPatrol.as_view(),
+        name="api_revision_patrol",
+    ),
+    path("changes/", ChangeList.as_view(), name="api_changes"),
     path(f"{_RECORD}delete/", RecordDelete.as_view(), name="api_record_delete"),
     path(f"{_RECORD}merge/", RecordMerge.as_view(), name="api_record_merge"),
     path(f"{_RECORD}reconfirm/", RecordReconfirm.as_view(), name="api_record_reconfirm"),

@@ -230,7 +230,7 @@ class RevisionList(generics.GenericAPIView):
     def get_queryset(self) -> QuerySet[Revision]:
         if getattr(self, "swagger_fake_view", False):
             return Revision.objects.none()
-        return find(self.kwargs["ident"]).revisions.defer("snapshot")
+        return find(self.kwargs["ident"]).revisions.select_related("patrolled_by").defer("snapshot")
 
     @extend_schema(responses=RevisionSerializer(many=True))
     def get(self, request: Request, ident: str) -> Response:

@@ -79,12 +79,15 @@ class DecisionMadr(APIView):
         return HttpResponse(text, content_type=f"{self.media_type}; charset=utf-8")
 
 
-@extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
 class DecisionWikitext(DecisionMadr):
     """A decision in the sections of the decision request template on Wikitech."""
 
     write: ClassVar[Callable[..., str]] = staticmethod(to_wikitext)
     media_type = "text/plain"
+
+    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
+    def get(self, request: Request, ident: str) -> HttpResponse:
+        return super().get(request, ident)
 
 
 class Preview(APIView):

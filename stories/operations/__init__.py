@@ -22,6 +22,7 @@ from stories.operations.writing import (
     create_record,
     edit_record,
     name_baseline,
+    patrol,
     restore,
     suppress,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "move",
     "name_baseline",
     "open_topic",
+    "patrol",
     "possible_moves",
     "reconfirm",
     "remove_link",

@@ -277,6 +277,16 @@ def name_baseline(name: str, *, by: User, at: datetime, note: str = "") -> Basel
     return Baseline.objects.create(name=name, note=note[:500], at=at, created_by=by)
 
 
+def patrol(revision: Revision, *, by: User, at: datetime) -> None:
+    """Note that somebody else than its author looked at a revision; the first mark stays."""
+    if not may(by, "contributor"):
+        raise NotAllowed(Missing("not-allowed", _("This is for members of the workgroup.")))
+    if revision.author_id == by.pk:
+        raise NotAllowed(Missing("own", _("This is yours: somebody else has to look at it.")))
+    unmarked = Revision.objects.filter(pk=revision.pk, patrolled_at=None)
+    unmarked.update(patrolled_by=by, patrolled_at=at)
+
+
 def suppress(revision: Revision, *, by: User, reason: str) -> None:
     """Hide the text of a revision; its place in the history stays, with the reason."""
     if not may(by, "lead"):

@@ -1,0 +1,208 @@
+"""A small server that answers as Harbor's API v2.0 does, as far as the portal speaks to it."""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+PREFIX = "/api/v2.0/"
+ADMIN = "Basic " + base64.b64encode(b"portal:correct horse").decode()
+Row = dict[str, Any]
+Answered = tuple[int, Any]
+
+
+class Harbor:
+    """What is in it; tests read and change it directly."""
+
+    def __init__(self) -> None:
+        self.projects: dict[int, Row] = {}
+        self.quotas: dict[int, Row] = {}
+        self.retentions: dict[int, Row] = {}
+        self.robots: dict[int, Row] = {}
+        # Of a repository "project/name": its artifacts.
+        self.artifacts: dict[str, list[Row]] = {}
+        # Answer everything with this status, or after this many seconds.
+        self.broken = 0
+        self.delay = threading.Event()
+        self.is_slow = False
+        # (method, path) in the order in which they came.
+        self.asked: list[tuple[str, str]] = []
+        self.address = ""
+        self._last = 0
+
+    def number(self) -> int:
+        self._last += 1
+        return self._last
+
+    def project(self, name: str) -> Row | None:
+        return next((each for each in self.projects.values() if each["name"] == name), None)
+
+    def changes(self) -> list[tuple[str, str]]:
+        return [each for each in self.asked if each[0] != "GET"]
+
+    def answer(self, method: str, path: str, query: Row, body: Any) -> Answered:
+        kind, *rest = path.split("/")
+        act = getattr(self, f"{method.lower()}_{kind}", None)
+        return act(rest, query, body) if act else (405, _error("METHOD_NOT_ALLOWED"))
+
+    def get_projects(self, rest: list[str], query: Row, body: Any) -> Answered:
+        if len(rest) == 1:
+            found = self.project(rest[0])
+            return (200, found) if found else (404, _error("NOT_FOUND"))
+        if rest[1:] == ["repositories"]:
+            names = [name for name in self.artifacts if name.startswith(f"{rest[0]}/")]
+            return 200, [{"name": name} for name in names]
+        return 200, self.artifacts.get(f"{rest[0]}/{unquote(unquote(rest[2]))}", [])
+
+    def post_projects(self, rest: list[str], query: Row, body: Any) -> Answered:
+        if self.project(body["project_name"]):
+            return 409, _error("CONFLICT")
+        number = self.number()
+        self.projects[number] = {
+            "project_id": number,
+            "name": body["project_name"],
+            "owner_name": "portal",
+            "metadata": dict(body.get("metadata") or {}),
+        }
+        hard = {"storage": body.get("storage_limit", -1)}
+        quota = {"id": number, "ref": {"id": number}, "hard": hard, "used": {"storage": 0}}
+        self.quotas[number] = quota
+        return 201, None
+
+    def put_projects(self, rest: list[str], query: Row, body: Any) -> Answered:
+        self.projects[int(rest[0])]["metadata"].update(body["metadata"])
+        return 200, None
+
+    def delete_projects(self, rest: list[str], query: Row, body: Any) -> Answered:
+        if len(rest) == 1:
+            return 412, _error("PRECONDITION")
+        name, digest = f"{rest[0]}/{unquote(unquote(rest[2]))}", rest[4]
+        kept = [each for each in self.artifacts.get(name, []) if each["digest"] != digest]
+        if len(kept) == len(self.artifacts.get(name, [])):
+            return 404, _error("NOT_FOUND")
+        self.artifacts[name] = kept
+        return 200, None
+
+    def get_quotas(self, rest: list[str], query: Row, body: Any) -> Answered:
+        return 200, [
+            each
+            for each in self.quotas.values()
+            if str(each["ref"]["id"]) == query.get("reference_id")
+        ]
+
+    def put_quotas(self, rest: list[str], query: Row, body: Any) -> Answered:
+        self.quotas[int(rest[0])]["hard"] = body["hard"]
+        return 200, None
+
+    def get_retentions(self, rest: list[str], query: Row, body: Any) -> Answered:
+        found = self.retentions.get(int(rest[0]))
+        return (200, found) if found else (404, _error("NOT_FOUND"))
+
+    def post_retentions(self, rest: list[str], query: Row, body: Any) -> Answered:
+        project = self.projects[body["scope"]["ref"]]
+        if "retention_id" in project["metadata"]:
+            return 400, _error("BAD_REQUEST")
+        number = self.number()
+        self.retentions[number] = {"id": number, **body}
+        project["metadata"]["retention_id"] = str(number)
+        return 201, None
+
+    def put_retentions(self, rest: list[str], query: Row, body: Any) -> Answered:
+        self.retentions[int(rest[0])] = {"id": int(rest[0]), **body}
+        return 200, None
+
+    def get_robots(self, rest: list[str], query: Row, body: Any) -> Answered:
+        wanted = dict(each.split("=") for each in query["q"].split(","))
+        assert wanted["Level"] == "project"
+        number = int(wanted["ProjectID"])
+        return 200, [each for each in self.robots.values() if each["project_id"] == number]
+
+    def post_robots(self, rest: list[str], query: Row, body: Any) -> Answered:
+        project = self.project(body["permissions"][0]["namespace"])
+        assert project
+        name = f"robot${project['name']}+{body['name']}"
+        if any(each["name"] == name for each in self.robots.values()):
+            return 409, _error("CONFLICT")
+        if body["duration"] == 0:
+            return 400, _error("BAD_REQUEST")
+        number = self.number()
+        self.robots[number] = {
+            **body,
+            "id": number,
+            "name": name,
+            "project_id": project["project_id"],
+            "editable": True,
+        }
+        return 201, {"id": number, "name": name, "secret": f"Secret{number}", "expires_at": 0}
+
+    def delete_robots(self, rest: list[str], query: Row, body: Any) -> Answered:
+        found = self.robots.pop(int(rest[0]), None)
+        return (200, None) if found else (404, _error("NOT_FOUND"))
+
+
+def _error(code: str) -> Row:
+    return {"errors": [{"code": code, "message": code.lower()}]}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    harbor: Harbor
+
+    def _do(self) -> None:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        self.harbor.asked.append((self.command, parts.path))
+        if self.harbor.is_slow:
+            self.harbor.delay.wait(10)
+        if self.harbor.broken:
+            self._send(self.harbor.broken, _error("BROKEN"))
+        elif self.headers.get("Authorization") != ADMIN:
+            self._send(401, _error("UNAUTHORIZED"))
+        else:
+            path = parts.path.removeprefix(PREFIX)
+            self._page(*self.harbor.answer(self.command, path, query, body), query)
+
+    def _page(self, status: int, found: Any, query: Row) -> None:
+        """Lists come in pages of 10 unless more is asked for, and of 100 at most."""
+        if isinstance(found, list):
+            size, page = min(int(query.get("page_size", 10)), 100), int(query.get("page", 1))
+            total, found = len(found), found[(page - 1) * size : page * size]
+            self._send(status, found, {"X-Total-Count": str(total)})
+        else:
+            self._send(status, found)
+
+    def _send(self, status: int, found: Any, headers: Row | None = None) -> None:
+        data = b"" if found is None else json.dumps(found).encode()
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _do
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests say what went wrong."""
+
+
+@contextmanager
+def serving() -> Iterator[Harbor]:
+    harbor = Harbor()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"harbor": harbor}))
+    server.daemon_threads = True
+    harbor.address = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield harbor
+    finally:
+        harbor.delay.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

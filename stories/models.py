@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from typing import Any, ClassVar, Self
 
 from django.db import models
@@ -13,33 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import User
 from portal.tools.models import Tool
+from stories.counters import Counter as Counter
 from stories.kinds import KINDS, LINK_TYPES, Kind, LinkType, split_ident, triples
 
 SCHEMA_VERSION = 1
-
-
-class Counter(models.Model):
-    """The last number of each kind: updated first in the transaction that creates a record."""
-
-    kind = models.CharField(max_length=2, unique=True)
-    last = models.PositiveIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return f"{self.kind}-{self.last}"
-
-    @classmethod
-    def next(cls, kind: str) -> int:
-        """A number that nobody else gets; to be called inside of a transaction."""
-        if not cls.objects.filter(kind=kind).update(last=F("last") + 1):
-            cls.objects.get_or_create(kind=kind)
-            cls.objects.filter(kind=kind).update(last=F("last") + 1)
-        return cls.objects.get(kind=kind).last
-
-    @classmethod
-    def reserve(cls, kind: str, number: int) -> None:
-        """Never hand out `number` or a lower one again."""
-        cls.objects.get_or_create(kind=kind)
-        cls.objects.filter(kind=kind, last__lt=number).update(last=number)
 
 
 class RecordQuerySet(models.QuerySet["Record"]):
@@ -617,8 +594,3 @@ class SearchDocument(models.Model):
 
     def __str__(self) -> str:
         return self.ident
-
-
-def moment(record: Record, at: datetime) -> Revision | None:
-    """The newest revision of a record that is not younger than `at`."""
-    return record.revisions.filter(at__lte=at).first()

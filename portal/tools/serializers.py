@@ -78,8 +78,8 @@ class ToolinfoSerializer(serializers.Serializer):
 
 class ToolinfoChangeSerializer(serializers.Serializer):
     field = serializers.CharField()
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField()
+    after = serializers.JSONField()
 
 
 class ToolinfoPreviewSerializer(serializers.Serializer):
@@ -129,8 +129,8 @@ class EventSerializer(serializers.Serializer):
     action = serializers.CharField()
     tool = serializers.CharField(allow_null=True)
     summary = serializers.CharField()
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField()
+    after = serializers.JSONField()
 
     def to_representation(self, event: AuditEvent) -> dict[str, Any]:
         reader = self.context["request"].user

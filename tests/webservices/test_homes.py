@@ -119,6 +119,7 @@ def test_a_tool_that_comes_back_in_time_stays(tools, memory):
 
 def test_namespaces_of_tools_that_the_database_does_not_know_stay(tools, memory):
     push(tools)
-    Tool.objects.filter(name="hat").delete()
+    # As after the return of an older backup. (A tool that has a history cannot be deleted.)
+    Tool.objects.filter(name="hat").update(name="older")
     assert tidy(tools, now=NOW) == tidy(tools, now=days(30)) == []
     assert "tool-hat" in namespaces(memory)

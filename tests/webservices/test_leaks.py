@@ -307,7 +307,7 @@ async def follow(pk):
 def walk(client, name):
     """What each route answers."""
     answers = []
-    for route, _role in ROUTES:
+    for route in ROUTES:
         if route.endswith("events/"):
             continue
         for number in ("1", "2") if "<int:number>" in route else ("1",):

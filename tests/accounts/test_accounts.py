@@ -14,6 +14,7 @@ from portal.accounts import checks
 from portal.accounts.checks import OURS, views
 from portal.accounts.models import ApiToken, User
 from portal.accounts.permissions import ANY_TOKEN, RECORDS, RUNNING, TOOLS, requires
+from portal.tools.models import AuditEvent
 from tests.conftest import NOW
 
 
@@ -87,6 +88,18 @@ def test_the_command_line_makes_no_user_without_the_development_identity(db, set
     settings.DEVELOPMENT_IDENTITY = False
     with pytest.raises(CommandError, match="sign in once"):
         call_command("create_token", "alice")
+
+
+def test_the_first_administrator_is_appointed_on_the_command_line(alice):
+    call_command("appoint", "alice", "admin", stdout=StringIO())
+    alice.refresh_from_db()
+    assert alice.is_admin
+    assert AuditEvent.objects.get().after == {"is_admin": True}
+    call_command("appoint", "alice", "admin", "--take-back", stdout=StringIO())
+    alice.refresh_from_db()
+    assert not alice.is_admin
+    with pytest.raises(CommandError, match="sign in once"):
+        call_command("appoint", "bob", "admin")
 
 
 def sign_in(client, name, **extra):

@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+from django.db import connections
 from django.test import AsyncClient
 from django.utils import timezone
 
@@ -307,10 +308,14 @@ def test_a_log_is_followed_until_the_build_has_ended(build, alice):
     build.move_to(Status.RUNNING, at=NOW, started_at=NOW)
     value = ApiToken.issue(alice, name="x", at=NOW)[1]
 
+    def end():
+        logs.append(build, LOG, secrets=[], at=NOW)
+        build.move_to(Status.FAILED, at=NOW, finished_at=NOW)
+        connections.close_all()
+
     async def grow():
         await asyncio.sleep(0.2)
-        await asyncio.to_thread(logs.append, build, LOG, secrets=[], at=NOW)
-        await asyncio.to_thread(build.move_to, Status.FAILED, at=NOW, finished_at=NOW)
+        await asyncio.to_thread(end)
 
     async def follow():
         headers = {"Authorization": f"Bearer {value}"}

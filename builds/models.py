@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from builds.engines.base import Order
 from builds.states import FINAL, MOVES, Status
 from portal.accounts.models import User
+from portal.encryption import decrypt, encrypt
 from portal.moving import AbstractMove, Movable
 from portal.tools.models import Tool
-from portal.tools.secrets import decrypt, encrypt
 
 SHA256_LENGTH = 71
 Row = TypeVar("Row", bound=models.Model)

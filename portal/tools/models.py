@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import User
+from portal.encryption import decrypt
 from portal.moving import AbstractMove, Movable
 from portal.tools.names import (
     LINKS,
@@ -24,7 +25,6 @@ from portal.tools.names import (
     check_tool_name,
     check_variable_name,
 )
-from portal.tools.secrets import decrypt
 from portal.tools.states import (
     ADOPTION_ENDS,
     ADOPTION_MOVES,

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from builds.operations import BuildRefused, Source, check_source
 from portal.accounts.models import User
+from portal.encryption import encrypt
 from portal.tools.models import Tool
 from portal.tools.operations import record_event
-from portal.tools.secrets import encrypt
 from portal.webhooks import intake
 from portal.webhooks.models import Arrival, Hook
 from portal.webhooks.senders import SECRET_PREFIX

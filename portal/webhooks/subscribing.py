@@ -9,10 +9,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
+from portal.encryption import encrypt
 from portal.outgoing import CallRefused, check_url
 from portal.tools.models import Tool
 from portal.tools.operations import record_event
-from portal.tools.secrets import encrypt
 from portal.webhooks.announcing import deliver_to, make_notice
 from portal.webhooks.events import EVENTS, TEST
 from portal.webhooks.models import Delivery, MailChoice, Subscription

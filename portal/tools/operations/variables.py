@@ -11,12 +11,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
+from portal.encryption import decrypt, encrypt
 from portal.redaction import Redactor
 from portal.tools.audit import MASK, record_event
 from portal.tools.models import EnvVar, Tool
 from portal.tools.names import VARIABLE_LENGTH, VARIABLES_AT_MOST, VARIABLES_LENGTH
 from portal.tools.operations.refusals import ToolRefused
-from portal.tools.secrets import decrypt, encrypt
 
 
 @dataclass(frozen=True)

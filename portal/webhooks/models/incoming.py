@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from builds.models import Build
 from portal.accounts.models import User
+from portal.encryption import decrypt
 from portal.tools.models import Tool
-from portal.tools.secrets import decrypt
 from portal.webhooks.decisions import Push, Rules
 from portal.webhooks.senders import ID_LENGTH
 

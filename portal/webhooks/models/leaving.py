@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from builds.models import Watched, WatchedQuerySet
 from portal.accounts.models import User
+from portal.encryption import decrypt
 from portal.tools.models import Tool
-from portal.tools.secrets import decrypt
 from portal.webhooks.events import EVENTS, PROBLEMS, title_of
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -15,7 +16,17 @@ from portal_cli.errors import Exit
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings=SETTINGS)
+class Program(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Whoever read has seen enough, which click calls a failure. Nothing may be flushed at the end either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(Exit.OK)
+
+
+@click.group(cls=Program, context_settings=SETTINGS)
 @click.option(
     "--server",
     envvar="PORTAL_URL",
@@ -53,10 +64,6 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted. What was started on the portal goes on.", err=True)
         sys.exit(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read has seen enough; nothing may be flushed at the end either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(Exit.OK)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from builds.models import Build
 from builds.states import Status
+from portal.clusters.models import Relocation
 from portal.tools.quotas import Resource, limits_on
 
 # Any number will do, if it is always the same: the name of a PostgreSQL advisory lock.
@@ -44,14 +45,36 @@ def startable() -> list[int]:
     chosen: list[int] = []
     if room <= 0:
         return chosen
+    moving = dict(Relocation.objects.under_way().values_list("tool_id", "build_id"))
     queued = Build.objects.queued().filter(stop_as="").values_list("pk", "tool_id")
     for pk, tool_id in queued.iterator():
+        if moving.get(tool_id, pk) != pk:
+            continue
         if running[tool_id] < limits.get(tool_id, settings.BUILDS_AT_ONCE_PER_TOOL):
             running[tool_id] += 1
             chosen.append(pk)
             if len(chosen) == room:
                 break
     return chosen
+
+
+def is_held(build: Build) -> bool:
+    """Whether it waits for the end of a move of its tool, which it is no part of."""
+    moving = Relocation.objects.under_way().filter(tool=build.tool_id)
+    return any(move.build_id != build.pk for move in moving)
+
+
+def waits_since(build: Build, *, now: datetime) -> datetime:
+    """Since when only its turn is to come: while its tool moved it could not be."""
+    if is_held(build):
+        return now
+    moves = (
+        Relocation.objects.filter(tool=build.tool_id)
+        .order_by("-pk")
+        .values_list("switched_at", "ended_at")
+    )
+    switched, ended = moves.first() or (None, None)
+    return max(filter(None, (build.created_at, switched or ended)))
 
 
 def admit(build: Build, *, now: datetime, sealed_variables: bytes | None = None) -> bool:
@@ -70,7 +93,9 @@ def waiting(build: Build) -> Waiting | None:
     ahead = Build.objects.queued().filter(pk__lt=build.pk).count()
     running = _running_by_tool()
     limit = limits_on(Resource.BUILDS_AT_ONCE).get(build.tool_id, settings.BUILDS_AT_ONCE_PER_TOOL)
-    if running[build.tool_id] >= limit:
+    if is_held(build):
+        because = _("the tool is being moved to another place, and is built there after that")
+    elif running[build.tool_id] >= limit:
         because = ngettext(
             "another build of this tool is running and it may run %(limit)d at once",
             "other builds of this tool are running and it may run %(limit)d at once",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import F, Q
@@ -14,35 +14,10 @@ from builds.engines.base import Order
 from builds.states import FINAL, MOVES, Status
 from portal.accounts.models import User
 from portal.encryption import decrypt, encrypt
-from portal.moving import AbstractMove, Movable
+from portal.moving import AbstractMove, Movable, Watched, WatchedQuerySet
 from portal.tools.models import Tool
 
 SHA256_LENGTH = 71
-Row = TypeVar("Row", bound=models.Model)
-
-
-class WatchedQuerySet(models.QuerySet[Row]):
-    """Rows that somebody has to look at from time to time; see Watched."""
-
-    def overdue(self, now: datetime) -> Self:
-        """Those that should have been looked at: lost alarms, and what never started."""
-        return self.filter(next_look_at__lt=now).order_by("next_look_at")
-
-    def claim(self, pk: int, *, now: datetime, lease: timedelta) -> Row | None:
-        """The row, if a look is due and nobody else is looking; theirs until `lease` is over."""
-        if not self.filter(pk=pk, next_look_at__lte=now).update(next_look_at=now + lease):
-            return None
-        return self.select_related("tool").get(pk=pk)
-
-
-class Watched(models.Model):
-    """A row that is an order: reconcile looks at it until it is what it asks for."""
-
-    # None when there is nothing left to do.
-    next_look_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        abstract = True
 
 
 class BuildQuerySet(WatchedQuerySet["Build"]):
@@ -77,6 +52,10 @@ class Build(Movable, Watched):
 
     tool = models.ForeignKey(Tool, on_delete=models.CASCADE, related_name="builds")
     number = models.PositiveIntegerField()
+    # Where it is built and its image is kept; None is this machine.
+    cluster = models.ForeignKey(
+        "clusters.Cluster", null=True, blank=True, on_delete=models.SET_NULL, related_name="builds"
+    )
     source_url = models.CharField(max_length=500)
     ref = models.CharField(max_length=255, blank=True)
     subdirectory = models.CharField(max_length=255, blank=True)
@@ -158,6 +137,12 @@ class Build(Movable, Watched):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        """A new build is placed where its tool lives, unless it says where."""
+        if self._state.adding and self.cluster_id is None:
+            self.cluster_id = self.tool.cluster_id
+        super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
         return reverse("build", args=[self.tool.name, self.number])

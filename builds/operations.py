@@ -211,7 +211,7 @@ def _place_order(
         raise BuildRefused(too_much)
     # Updating the counter first makes concurrent orders of one tool wait for each other.
     Tool.objects.filter(pk=tool.pk).update(last_build_number=F("last_build_number") + 1)
-    tool.refresh_from_db(fields=["last_build_number"])
+    tool.refresh_from_db(fields=["last_build_number", "cluster"])
     build = Build(
         tool=tool,
         number=tool.last_build_number,

@@ -1,9 +1,13 @@
 """Builds in clusters: the engine that a cluster's row asks for."""
 
 from django.conf import settings
+from django.db.models.signals import pre_delete
+from django.dispatch import receiver
+from django.utils import timezone
 
 from builds.engines.kubernetes import KubernetesBuildEngine
 from builds.engines.pipeline import BuildSettings
+from builds.models import Image
 from portal.clusters.connections import connect, home_in
 from portal.clusters.models import Cluster
 
@@ -38,3 +42,10 @@ def _settings(cluster: Cluster) -> BuildSettings:
         trusted_prefixes=tuple(settings.GIT_TRUSTED_PREFIXES),
         home=home_in(cluster),
     )
+
+
+@receiver(pre_delete, sender=Cluster)
+def give_up_images(sender: type[Cluster], instance: Cluster, **_kwargs: object) -> None:
+    """Images of a cluster that is forgotten are out of reach."""
+    there = Image.objects.filter(build__cluster=instance, removed_at=None)
+    there.update(removed_at=timezone.now())

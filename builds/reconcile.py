@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from builds import logs
-from builds.admission import admit
+from builds.admission import admit, waits_since
 from builds.engines.base import (
     BuildEngine,
     BuiltImage,
@@ -62,7 +62,8 @@ def _variables(build: Build) -> list[Variable]:
 
 
 def _start(build: Build, order: Order, *, engine: BuildEngine, now: datetime) -> timedelta | None:
-    if now - build.created_at > timedelta(seconds=settings.BUILD_QUEUED_LIMIT):
+    limit = timedelta(seconds=settings.BUILD_QUEUED_LIMIT)
+    if now - build.created_at > limit and now - waits_since(build, now=now) > limit:
         reason = _("It waited longer than %(seconds)d s for its turn. Start it again later.")
         build.ask_to_stop(
             Status.TIMED_OUT,

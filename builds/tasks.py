@@ -14,11 +14,11 @@ from builds.admission import startable
 from builds.engines.base import BuildEngine, EngineError
 from builds.engines.local import LocalEngine, LocalSettings
 from builds.lifecycle.work import Limits
-from builds.models import Build, Watched
+from builds.models import Build
 from builds.placing import engine_in
 from builds.reconcile import reconcile
 from portal.cluster.base import ClusterError
-from portal.tools.models import Tool
+from portal.moving import Watched
 
 log = logging.getLogger(__name__)
 # Sent once, by the process that saw a build end; rows hold the truth, a lost signal costs seconds.
@@ -56,9 +56,9 @@ def engine() -> LocalEngine:
     )
 
 
-def engine_of(tool: Tool) -> BuildEngine:
-    """What builds this tool: its cluster, or this machine."""
-    return engine_in(tool.cluster) if tool.cluster else engine()
+def engine_of(build: Build) -> BuildEngine:
+    """What makes this build: its cluster, or this machine."""
+    return engine_in(build.cluster) if build.cluster else engine()
 
 
 @shared_task
@@ -70,7 +70,7 @@ def reconcile_build(*, build_id: int) -> None:
         return
     was_final = build.is_final
     try:
-        pause = reconcile(build, engine=engine_of(build.tool), now=now)
+        pause = reconcile(build, engine=engine_of(build), now=now)
     except (EngineError, ClusterError) as error:
         log.warning("build %s: %s", build, error)
         pause = AFTER_ERROR

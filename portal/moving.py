@@ -1,12 +1,14 @@
-"""Rows whose status moves by a table, one mover at a time, each move kept."""
+"""Rows whose status moves by a table, one mover at a time, each move kept; rows to be looked at."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, ClassVar
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.db import models, transaction
 
 from portal.accounts.models import User
+
+Row = TypeVar("Row", bound=models.Model)
 
 
 class AbstractMove(models.Model):
@@ -75,3 +77,27 @@ class Movable(models.Model):
         for name, value in changes.items():
             setattr(self, name, value)
         return True
+
+
+class WatchedQuerySet(models.QuerySet[Row]):
+    """Rows that somebody has to look at from time to time; see Watched."""
+
+    def overdue(self, now: datetime) -> Self:
+        """Those that should have been looked at: lost alarms, and what never started."""
+        return self.filter(next_look_at__lt=now).order_by("next_look_at")
+
+    def claim(self, pk: int, *, now: datetime, lease: timedelta) -> Row | None:
+        """The row, if a look is due and nobody else is looking; theirs until `lease` is over."""
+        if not self.filter(pk=pk, next_look_at__lte=now).update(next_look_at=now + lease):
+            return None
+        return self.select_related("tool").get(pk=pk)
+
+
+class Watched(models.Model):
+    """A row that is an order: reconcile looks at it until it is what it asks for."""
+
+    # None when there is nothing left to do.
+    next_look_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True

@@ -26,7 +26,7 @@ def wake(manifest: Manifest, *, cluster_id: int, now: datetime) -> bool:
 
 def _wake_build(tool: str, number: int, cluster_id: int, now: datetime) -> bool:
     waiting = Build.objects.filter(
-        tool__name=tool, tool__cluster=cluster_id, number=number, next_look_at__isnull=False
+        tool__name=tool, cluster=cluster_id, number=number, next_look_at__isnull=False
     )
     ids = list(waiting.values_list("pk", flat=True))
     if ids:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -12,7 +12,11 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from portal.accounts.models import User
 from portal.cluster.upgrades import Finding, Use, findings, version_of
+from portal.clusters.states import FINAL, RELOCATION_MOVES, UNDER_WAY, RelocationStatus
+from portal.moving import AbstractMove, Movable, Watched, WatchedQuerySet
+from portal.tools.models import Tool
 
 _HOST = re.compile(r"\A[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d+)?(/[a-z0-9._/-]+)?\Z")
 
@@ -142,3 +146,103 @@ class Cluster(models.Model):
         """What stands against the target version, or against its own where none is named."""
         target = version_of(self.target_version) or version_of(self.version)
         return findings((Use(*use) for use in self.uses), target) if target else []
+
+
+class RelocationQuerySet(WatchedQuerySet["Relocation"]):
+    def under_way(self) -> Self:
+        """Those of tools that their old place still serves."""
+        return self.filter(status__in=UNDER_WAY)
+
+    def unfinished(self) -> Self:
+        return self.exclude(status__in=FINAL)
+
+
+class Relocation(Movable, Watched):
+    """An order to move a tool from one place to another, and what became of it.
+
+    A place is a cluster, or None for the portal's own machine.
+    """
+
+    MOVES = RELOCATION_MOVES
+    LABELS: ClassVar = {
+        RelocationStatus.REQUESTED: _("Waiting"),
+        RelocationStatus.BUILDING: _("Building"),
+        RelocationStatus.DEPLOYING: _("Deploying"),
+        RelocationStatus.SWITCHED: _("Switched"),
+        RelocationStatus.CLEANING: _("Cleaning up"),
+        RelocationStatus.DONE: _("Done"),
+        RelocationStatus.FAILED: _("Failed"),
+        RelocationStatus.CANCELLED: _("Cancelled"),
+    }
+
+    tool = models.ForeignKey(Tool, on_delete=models.CASCADE, related_name="relocations")
+    source = models.ForeignKey(
+        Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    target = models.ForeignKey(
+        Cluster, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # As they were called, for when they are forgotten; "" is the portal's own machine.
+    source_name = models.CharField(max_length=40, blank=True)
+    target_name = models.CharField(max_length=40, blank=True)
+    # What is made in the new place; None as long as nothing is.
+    build = models.ForeignKey(
+        "builds.Build", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    release = models.ForeignKey(
+        "webservices.Release", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    actor = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    cancel_asked_at = models.DateTimeField(null=True, blank=True)
+    cancel_asked_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # What the present step waits for, in words, as last seen.
+    waits_for = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    switched_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RelocationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tool"],
+                condition=Q(status__in=[str(status) for status in sorted(UNDER_WAY)]),
+                name="relocation_under_way_once",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_look_at"],
+                condition=Q(next_look_at__isnull=False),
+                name="relocation_next_look",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool}: {self.source_label} → {self.target_label}"
+
+    @property
+    def label(self) -> str:
+        return str(self.LABELS[RelocationStatus(self.status)])
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.status in UNDER_WAY
+
+    @property
+    def source_label(self) -> str:
+        return self.source_name or str(_("the portal's own machine"))
+
+    @property
+    def target_label(self) -> str:
+        return self.target_name or str(_("the portal's own machine"))
+
+
+class RelocationMove(AbstractMove):
+    relocation = models.ForeignKey(Relocation, on_delete=models.CASCADE, related_name="moves")

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, Q
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
-from portal.clusters.models import Cluster
+from portal.clusters.models import Cluster, Relocation
 from portal.tools.operations import record_event
 
 EDITABLE = (
@@ -64,7 +64,12 @@ def _save(
 
 def remove_cluster(cluster: Cluster, *, by: User, at: datetime) -> None:
     """Forget a cluster that no tool lives on; nothing in it is touched."""
+    moving = Relocation.objects.unfinished().filter(Q(source=cluster) | Q(target=cluster))
     with transaction.atomic():
+        if moving.exists():
+            raise ClusterRefusedChange(
+                _("Tools are on their way to this cluster or from it. Wait for the end of it.")
+            )
         record_event(None, by=by, action="cluster.removed", summary=cluster.name, at=at)
         try:
             cluster.delete()

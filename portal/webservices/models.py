@@ -10,9 +10,10 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from builds.models import Image, Watched, WatchedQuerySet
+from builds.models import Image
 from portal.accounts.models import User
-from portal.moving import AbstractMove, Movable
+from portal.clusters.models import Cluster
+from portal.moving import AbstractMove, Movable, Watched, WatchedQuerySet
 from portal.tools.models import Tool
 from portal.tools.operations import Variable
 from portal.webservices.engines.base import Phase, ReplicaOrder
@@ -63,7 +64,8 @@ class Configured(models.Model):
 class WebserviceQuerySet(WatchedQuerySet["Webservice"]):
     def routes(self) -> dict[str, list[int]]:
         """Which ports of this machine get the requests of which tool."""
-        here = self.filter(tool__cluster=None).order_by("pk")
+        # Those that are on their way from this machine or to it may answer here, too.
+        here = self.filter(Q(tool__cluster=None) | ~Q(routed_ports=[])).order_by("pk")
         return dict(here.values_list("tool__name", "routed_ports"))
 
 
@@ -124,11 +126,25 @@ class Webservice(Configured, Movable, Watched):
 
     @property
     def live(self) -> "Release | None":
-        return self.releases.filter(status=ReleaseStatus.LIVE).select_related("image").first()
+        return self._placed().filter(status=ReleaseStatus.LIVE).first()
 
     @property
     def starting(self) -> "Release | None":
-        return self.releases.filter(status=ReleaseStatus.STARTING).select_related("image").first()
+        return self._placed().filter(status=ReleaseStatus.STARTING).first()
+
+    def live_in(self, place: Cluster | None) -> "Release | None":
+        """The live release, if it runs there; None is this machine."""
+        return self.releases_in(place).filter(status=ReleaseStatus.LIVE).first()
+
+    def starting_in(self, place: Cluster | None) -> "Release | None":
+        return self.releases_in(place).filter(status=ReleaseStatus.STARTING).first()
+
+    def releases_in(self, place: Cluster | None) -> "models.QuerySet[Release]":
+        """Those whose images are there."""
+        return self._placed().filter(image__build__cluster=place)
+
+    def _placed(self) -> "models.QuerySet[Release]":
+        return self.releases.select_related("image__build__cluster")
 
     @property
     def failed(self) -> "Release | None":
@@ -222,6 +238,15 @@ class Release(Configured, Movable):
     @property
     def label(self) -> str:
         return str(self.LABELS[ReleaseStatus(self.status)])
+
+    @property
+    def place_id(self) -> int | None:
+        return self.image.build.cluster_id
+
+    @property
+    def place(self) -> Cluster | None:
+        """Where its image is, and so where it runs; None is this machine."""
+        return self.image.build.cluster
 
 
 class ReleaseMove(AbstractMove):

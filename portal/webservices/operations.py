@@ -16,7 +16,15 @@ from portal.tools.operations import record_event
 from portal.webservices.comparison import shown_configuration
 from portal.webservices.engines.probe import Answer
 from portal.webservices.models import Release, Replica, Webservice
-from portal.webservices.releases import ImageGone, OverQuota, make_release, webservice_of
+from portal.webservices.releases import (
+    ImageGone,
+    NotHere,
+    OverQuota,
+    elsewhere,
+    make_release,
+    moving,
+    webservice_of,
+)
 from portal.webservices.states import Cause
 from portal.webservices.tasks import check_replicas, wake
 from portal.webservices.usage import excess
@@ -41,6 +49,7 @@ def deploy(
 ) -> Release:
     """Start a new release of an image; it takes the requests over when it is healthy."""
     _refuse_inactive(image.tool)
+    _refuse_moving(image.tool)
     if image.removed_at:
         raise DeployRefused(_image_gone(image))
     process_type = process_type or image.default_process
@@ -60,8 +69,8 @@ def deploy(
         )
     except ImageGone as gone:
         raise DeployRefused(_image_gone(image)) from gone
-    except OverQuota as over:
-        raise DeployRefused(str(over)) from over
+    except (NotHere, OverQuota) as why:
+        raise DeployRefused(str(why)) from why
     wake(release.webservice, now=at)
     return release
 
@@ -69,6 +78,25 @@ def deploy(
 def _refuse_inactive(tool: Tool) -> None:
     if tool.status != Tool.Status.ACTIVE:
         raise DeployRefused(_("This tool is not active, so nothing of it can be run."))
+
+
+def _refuse_moving(tool: Tool) -> None:
+    move = tool.relocations.under_way().first()
+    if move:
+        raise DeployRefused(moving(move))
+
+
+def _image_here(image: Image) -> Image:
+    """The image, or one of the same source where the tool lives now, if it was moved."""
+    built, place = image.build, image.tool.cluster
+    if built.cluster == place:
+        return image
+    images = image.tool.images.filter(removed_at=None, build__cluster=place)
+    same = {name: getattr(built, name) for name in ("source_url", "subdirectory", "commit")}
+    found = images.filter(**{f"build__{name}": value for name, value in same.items()}).first()
+    if found is None or not built.commit:
+        raise DeployRefused(elsewhere(image))
+    return found
 
 
 def _image_gone(image: Image) -> str:
@@ -98,7 +126,8 @@ def restart(webservice: Webservice, *, by: User, at: datetime) -> Release:
     cause, note = (
         (Cause.RESTARTED, _("restarted")) if webservice.is_wanted else (Cause.STARTED, _("started"))
     )
-    return deploy(last.image, process_type=last.process_type, by=by, at=at, note=note, cause=cause)
+    image = _image_here(last.image)
+    return deploy(image, process_type=last.process_type, by=by, at=at, note=note, cause=cause)
 
 
 def rollback(
@@ -121,7 +150,7 @@ def rollback(
         )
     note = _("rolled back to release %(number)d") % {"number": to.number}
     return deploy(
-        to.image,
+        _image_here(to.image),
         process_type=to.process_type,
         by=by,
         at=at,

@@ -23,6 +23,7 @@ from portal.webservices.engines.base import (
 )
 from portal.webservices.models import Release, Replica, Webservice
 from portal.webservices.ports import add_replica
+from portal.webservices.releases import go_live
 from portal.webservices.states import Cause, Reason, ReleaseStatus, Status
 
 # How long until the next look: while something changes, and while all is as it should be.
@@ -43,26 +44,30 @@ def reconcile(
     variables = variables_for(webservice.tool, phase="run")
     redactor = Redactor(each.value for each in variables if each.is_secret)
     replicas = list(
-        Replica.objects.filter(release__webservice=webservice).select_related("release__image")
+        Replica.objects.filter(
+            release__webservice=webservice, release__image__build__cluster=None
+        ).select_related("release__image")
     )
     for replica in replicas:
         replica.release.webservice = webservice
         _note(replica, engine.observe(replica.order(variables)), redactor)
     if not webservice.is_wanted:
         _end_all(webservice, now)
-    starting, live = webservice.starting, webservice.live
+    starting, live = webservice.starting_in(None), webservice.live_in(None)
     is_changing = False
     if starting:
         is_changing = True
-        _judge(webservice, starting, live, replicas, variables, engine=engine, now=now)
-        starting, live = webservice.starting, webservice.live
+        _judge(webservice, starting, webservice.live, replicas, variables, engine=engine, now=now)
+        starting, live = webservice.starting_in(None), webservice.live_in(None)
     for release in filter(None, (starting, live)):
         is_changing |= _run(webservice, release, replicas, variables, engine=engine)
     _lead_requests(webservice, live, replicas, engine=engine)
     is_changing |= _remove_unwanted(
         webservice, (starting, live), replicas, variables, engine=engine, now=now
     )
-    _move(webservice, starting, live, replicas, now=now)
+    # Until a move to this machine has come to its end another place tells how it is.
+    if webservice.tool.cluster_id is None:
+        _move(webservice, starting, live, replicas, now=now)
     if is_changing:
         return CHANGING
     return STEADY if webservice.is_wanted and live else None
@@ -108,14 +113,14 @@ def _judge(
 ) -> None:
     """Make the new release live when it is healthy; give it up when it will not get so."""
     if live and only_scales(live, starting):
-        _switch(live, starting, now=now, handed_on=_of(live, replicas))
+        _switch(starting, now=now, handed_on=_of(live, replicas))
         return
     own = _of(starting, replicas)
     wanted = own[: starting.replicas]
     if len(wanted) == starting.replicas and all(r.phase == Phase.HEALTHY for r in wanted):
         # Requests are led to it first: whoever sees that it is live finds it answering.
         _lead_requests(webservice, starting, replicas, engine=engine)
-        _switch(live, starting, now=now)
+        _switch(starting, now=now)
         return
     limit = settings.WEBSERVICE_START_LIMIT
     crashed = next((each for each in own if each.restarts >= CRASHES_AT_MOST), None)
@@ -142,19 +147,9 @@ def only_scales(live: Release, starting: Release) -> bool:
     return is_configured and all_but_replicas(live) == all_but_replicas(starting)
 
 
-def _switch(
-    live: Release | None,
-    starting: Release,
-    *,
-    now: datetime,
-    handed_on: Sequence[Replica] = (),
-) -> None:
-    """Both releases move, or neither does: a newer one may have replaced the starting one."""
+def _switch(starting: Release, *, now: datetime, handed_on: Sequence[Replica] = ()) -> None:
     with transaction.atomic():
-        if live:
-            live.move_to(ReleaseStatus.RETIRED, at=now, reason_code=Reason.REPLACED, ended_at=now)
-        if not starting.move_to(ReleaseStatus.LIVE, at=now, live_at=now):
-            transaction.set_rollback(True)
+        if not go_live(starting, at=now):
             return
         Replica.objects.filter(pk__in=[each.pk for each in handed_on]).update(release=starting)
     for replica in handed_on:

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from builds.models import Build, Image
 from builds.states import Status as BuildStatus
 from portal.accounts.models import User
+from portal.clusters.models import Relocation
+from portal.clusters.states import RelocationStatus
 from portal.tools.models import Tool
 from portal.tools.operations import record_event, variables_for
 from portal.webservices.comparison import fingerprints
@@ -22,6 +24,10 @@ from portal.webservices.usage import excess
 
 class ImageGone(Exception):
     """The image was deleted to make room."""
+
+
+class NotHere(Exception):
+    """In words: the tool does not live where the image is, or is about to leave."""
 
 
 class OverQuota(Exception):
@@ -50,7 +56,7 @@ def make_release(
     """The tool's next release; one that was still starting is given up for it.
 
     It runs as the webservice is configured, or as `configuration` says, which then is what the
-    webservice is configured to. Raises ImageGone or OverQuota.
+    webservice is configured to. Raises ImageGone, NotHere or OverQuota.
     """
     webservice = webservice_of(image.tool, at=at)
     with transaction.atomic():
@@ -64,6 +70,8 @@ def make_release(
         )
         if not Image.objects.filter(pk=image.pk, removed_at=None).exists():
             raise ImageGone
+        if why := why_not_here(image, cause):
+            raise NotHere(why)
         webservice.refresh_from_db()
         if too_much := excess(image.tool, webservice.configuration):
             raise OverQuota(too_much)
@@ -89,6 +97,80 @@ def make_release(
     return release
 
 
+def why_not_here(image: Image, cause: Cause = Cause.DEPLOYED) -> str:
+    """What stands against a release of it as to its place, in words, or ""."""
+    tool = Tool.objects.get(pk=image.tool_id)
+    move = tool.relocations.under_way().first()
+    if cause == Cause.MOVED:
+        return ""
+    if move and move.status != RelocationStatus.REQUESTED:
+        return moving(move)
+    return elsewhere(image) if image.build.cluster_id != tool.cluster_id else ""
+
+
+def moving(move: Relocation) -> str:
+    return _(
+        "The tool is being moved to %(place)s, so nothing else is deployed until that has come to "
+        "its end."
+    ) % {"place": move.target_label}
+
+
+def elsewhere(image: Image) -> str:
+    return _(
+        "The image of build %(number)d is in %(place)s, where the tool does not live any more. "
+        "Build its commit %(commit)s again to deploy it here."
+    ) % {
+        "number": image.build.number,
+        "place": image.build.cluster or _("the portal's own machine"),
+        "commit": image.build.commit[:8],
+    }
+
+
+def go_live(starting: Release, *, at: datetime) -> bool:
+    """Have it take over from the live one; False if meanwhile it was not to any more.
+
+    Where it was started elsewhere than the tool lives, that is where the tool lives from now on.
+    """
+    with transaction.atomic():
+        is_at_home = starting.place_id == starting.webservice.tool.cluster_id
+        done = is_at_home or _arrive(starting, at=at)
+        live = starting.webservice.live
+        if done and live:
+            live.move_to(ReleaseStatus.RETIRED, at=at, reason_code=Reason.REPLACED, ended_at=at)
+        # A newer one may have replaced it.
+        if done and starting.move_to(ReleaseStatus.LIVE, at=at, live_at=at):
+            starting.webservice.tool.cluster = starting.place
+            return True
+        transaction.set_rollback(True)
+    return False
+
+
+def _arrive(starting: Release, *, at: datetime) -> bool:
+    """Switch the move that it was made for, unless that was cancelled."""
+    moves = Relocation.objects.select_for_update(of=("self",)).under_way()
+    move = moves.filter(release=starting, cancel_asked_at=None).select_related("target").first()
+    return bool(move and settle(move, at=at))
+
+
+def settle(move: Relocation, *, at: datetime) -> bool:
+    """Have the tool live in the new place; False if the move has come to its end already."""
+    if not move.move_to(RelocationStatus.SWITCHED, at=at, switched_at=at, next_look_at=at):
+        return False
+    tool = move.tool
+    Tool.objects.filter(pk=tool.pk).update(cluster=move.target)
+    tool.builds.queued().update(cluster=move.target)
+    record_event(
+        tool,
+        by=move.actor,
+        action="tool.moved",
+        summary=move.target_label,
+        before={"cluster": move.source_name},
+        after={"cluster": move.target_name},
+        at=at,
+    )
+    return True
+
+
 def _record(release: Release, *, by: User | None, at: datetime) -> None:
     after = {
         "image": release.image.digest,
@@ -109,13 +191,20 @@ def _record(release: Release, *, by: User | None, at: datetime) -> None:
 def builds_to_deploy(*, finished_after: datetime, finished_before: datetime) -> list[Build]:
     """Builds that are to be deployed and have no release yet."""
     follows = Q(tool__webservice__deploy_branch=F("ref")) & ~Q(ref="")
-    builds = Build.objects.filter(
-        Q(deploy_when_built=True) | follows,
-        status=BuildStatus.SUCCEEDED,
-        finished_at__range=(finished_after, finished_before),
-        image__releases=None,
-        image__removed_at=None,
-    ).exclude(image__default_process="")
+    builds = (
+        Build.objects.filter(
+            Q(deploy_when_built=True) | follows,
+            status=BuildStatus.SUCCEEDED,
+            finished_at__range=(finished_after, finished_before),
+            image__releases=None,
+            image__removed_at=None,
+        )
+        .filter(
+            # Of the place where the tool lives now.
+            Q(cluster=F("tool__cluster")) | Q(cluster=None, tool__cluster=None)
+        )
+        .exclude(image__default_process="")
+    )
     chosen = builds.select_related("tool__webservice__paused_by__actor", "image", "actor")
     return [build for build in chosen.order_by("pk") if is_to_be_deployed(build)]
 

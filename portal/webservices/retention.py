@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -56,11 +56,16 @@ class Verdict:
 
 def verdicts(tool: Tool) -> list[Verdict]:
     """Of each image that is there, the newest first; changes nothing."""
-    images = tool.images.filter(removed_at=None).select_related("build__tool")
+    images = _present(tool).select_related("build__tool")
     why: dict[int, list[str]] = {}
     for image_id, reason in (*_needed(tool), *_recent(tool, settings.IMAGES_KEPT)):
         why.setdefault(image_id, []).append(reason)
     return [Verdict(image, tuple(why.get(image.pk, ()))) for image in images]
+
+
+def _present(tool: Tool) -> QuerySet[Image]:
+    """Those where the tool lives."""
+    return tool.images.filter(removed_at=None, build__cluster=tool.cluster)
 
 
 def _needed(tool: Tool) -> Iterator[tuple[int, str]]:
@@ -85,15 +90,16 @@ def _holds(release: Release) -> str:
 
 def _recent(tool: Tool, kept: int) -> Iterator[tuple[int, str]]:
     reason = ngettext("the newest one", "one of the newest %(kept)d", kept) % {"kept": kept}
-    wanted = tool.images.filter(removed_at=None, is_unwanted=False)
+    wanted = _present(tool).filter(is_unwanted=False)
     for pk in wanted.values_list("pk", flat=True)[:kept]:
         yield pk, reason
 
 
 def remove_old_images(*, store: Store, now: datetime) -> int:
     """Delete what nobody needs and mark its rows; the bytes freed. Skips tools that are built."""
-    present = Count("images", filter=Q(images__removed_at=None))
-    unwanted = Count("images", filter=Q(images__removed_at=None, images__is_unwanted=True))
+    there = Q(images__removed_at=None, images__build__cluster=None)
+    present = Count("images", filter=there)
+    unwanted = Count("images", filter=there & Q(images__is_unwanted=True))
     here = Tool.objects.filter(cluster=None)
     crowded = here.annotate(present=present, unwanted=unwanted).filter(
         Q(present__gt=settings.IMAGES_KEPT) | Q(unwanted__gt=0)

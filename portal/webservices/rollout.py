@@ -22,6 +22,7 @@ from portal.webservices.engines.kubernetes import KubernetesWebservices, Pod, Ro
 from portal.webservices.engines.manifests import ServiceOrder
 from portal.webservices.models import Release, Replica, Webservice
 from portal.webservices.reconcile import CRASHES_AT_MOST, LOG_TAIL, only_scales
+from portal.webservices.releases import go_live
 from portal.webservices.states import Reason, ReleaseStatus, Status
 
 # A change in the cluster wakes the row by itself; these looks are the net below.
@@ -40,14 +41,17 @@ def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> tim
     """
     engine = engine_in(cluster)
     is_wanted = webservice.is_wanted and webservice.tool.status == Tool.Status.ACTIVE
-    starting, live = webservice.starting, webservice.live
-    release = starting or live or webservice.releases.select_related("image").first()
+    starting, live = webservice.starting_in(cluster), webservice.live_in(cluster)
+    release = starting or live or webservice.releases_in(cluster).first()
     if release is None:
         return None
     order = order_of(webservice, release, cluster)
     if not is_wanted:
-        return _stop(webservice, order, engine=engine, now=now)
+        return _stop(webservice, release, order, engine=engine, now=now)
     if not (starting or live):
+        if webservice.live:
+            # It was moved away a moment ago, and what is here answers until it is cleaned away.
+            return None
         engine.stop(order)
     else:
         try:
@@ -60,9 +64,11 @@ def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> tim
     seen = engine.observe(order)
     _note_pods(webservice, release, seen.pods)
     if starting:
-        _judge(starting, live, order, seen, engine=engine, now=now)
-    _move(webservice, seen, now=now)
-    return CHANGING if webservice.starting or not seen.is_done else STEADY
+        _judge(starting, webservice.live, order, seen, engine=engine, now=now)
+    # Until a move to this cluster has come to its end another place tells how it is.
+    if webservice.tool.cluster_id == cluster.pk:
+        _move(webservice, seen, now=now)
+    return CHANGING if webservice.starting_in(cluster) or not seen.is_done else STEADY
 
 
 def order_of(webservice: Webservice, release: Release, cluster: Cluster) -> ServiceOrder:
@@ -108,17 +114,20 @@ def _number_of_pods(release: Release) -> int:
 
 
 def _stop(
-    webservice: Webservice, order: ServiceOrder, *, engine: KubernetesWebservices, now: datetime
+    webservice: Webservice,
+    release: Release,
+    order: ServiceOrder,
+    *,
+    engine: KubernetesWebservices,
+    now: datetime,
 ) -> timedelta | None:
-    for release in filter(None, (webservice.starting, webservice.live)):
-        release.move_to(ReleaseStatus.RETIRED, at=now, reason_code=Reason.STOPPED, ended_at=now)
+    for each in filter(None, (webservice.starting, webservice.live)):
+        each.move_to(ReleaseStatus.RETIRED, at=now, reason_code=Reason.STOPPED, ended_at=now)
     engine.stop(order)
     seen = engine.observe(order)
-    newest = webservice.releases.first()
-    if newest:
-        _note_pods(webservice, newest, seen.pods)
+    _note_pods(webservice, release, seen.pods)
     status = Status.STOPPING if seen.pods else Status.STOPPED
-    if status != webservice.status:
+    if status != webservice.status and webservice.tool.cluster_id == release.image.build.cluster_id:
         webservice.move_to(status, at=now)
     return CHANGING if seen.pods else None
 
@@ -134,13 +143,8 @@ def _judge(
 ) -> None:
     """Make the new release live when all its replicas are ready; give it up when it will not be."""
     if seen.is_done and seen.release == order.release:
-        with transaction.atomic():
-            if live:
-                live.move_to(
-                    ReleaseStatus.RETIRED, at=now, reason_code=Reason.REPLACED, ended_at=now
-                )
-            starting.move_to(ReleaseStatus.LIVE, at=now, live_at=now)
-        engine.forget_others(order, kept={order.release})
+        if go_live(starting, at=now):
+            engine.forget_others(order, kept={order.release})
         return
     own = [pod for pod in seen.pods if pod.release == order.release]
     crashed = next((pod for pod in own if pod.restarts >= CRASHES_AT_MOST), None)
@@ -190,7 +194,10 @@ def _note_pods(webservice: Webservice, release: Release, pods: Sequence[Pod]) ->
         each.number: each
         for each in webservice.releases.filter(number__in={pod.release for pod in pods})
     }
-    known = Replica.objects.filter(release__webservice=webservice)
+    place = release.image.build.cluster_id
+    known = Replica.objects.filter(
+        release__webservice=webservice, release__image__build__cluster=place
+    )
     with transaction.atomic():
         known.exclude(name__in=[pod.name for pod in pods]).delete()
         rows = {row.name: row for row in known}

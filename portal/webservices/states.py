@@ -44,6 +44,7 @@ class Cause(StrEnum):
     STARTED = "started"
     RESTARTED = "restarted"
     ROLLED_BACK = "rolled-back"
+    MOVED = "moved"
 
 
 class Reason(StrEnum):

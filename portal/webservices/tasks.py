@@ -30,6 +30,7 @@ from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
 from portal.webservices.releases import (
     ImageGone,
+    NotHere,
     OverQuota,
     builds_to_deploy,
     is_held_back,
@@ -83,24 +84,34 @@ def reconcile_webservice(*, webservice_id: int) -> None:
     webservice = Webservice.objects.claim(webservice_id, now=now, lease=LEASE)
     if webservice is None:
         return
-    try:
-        pause = _look(webservice, now=now)
-    except (EngineError, ClusterError, NoPortLeft) as error:
-        log.warning("webservice %s: %s", webservice, error)
-        pause = AFTER_ERROR
+    # One that is away does not keep a tool from moving to another.
+    pauses = [_look(webservice, place, now=now) for place in _places(webservice)]
+    pause = min((each for each in pauses if each is not None), default=None)
     set_alarm(webservice, reconcile_webservice, pause, webservice_id=webservice_id)
 
 
-def _look(webservice: Webservice, *, now: datetime) -> timedelta | None:
-    cluster = webservice.tool.cluster
-    if cluster:
-        return rollout.reconcile(webservice, cluster=cluster, now=now)
-    return reconcile(webservice, engine=engine(), now=now)
+def _places(webservice: Webservice) -> list[Cluster | None]:
+    """Where something of it is to run; None is this machine. While it moves these are two.
+
+    The old one comes first: once the new one has taken over it is left as it is.
+    """
+    current = filter(None, (webservice.live, webservice.starting))
+    return list(dict.fromkeys(each.place for each in current)) or [webservice.tool.cluster]
+
+
+def _look(webservice: Webservice, place: Cluster | None, *, now: datetime) -> timedelta | None:
+    try:
+        if place:
+            return rollout.reconcile(webservice, cluster=place, now=now)
+        return reconcile(webservice, engine=engine(), now=now)
+    except (EngineError, ClusterError, NoPortLeft) as error:
+        log.warning("webservice %s: %s", webservice, error)
+        return AFTER_ERROR
 
 
 def output_of(replica: Replica, *, since: int, limit: int) -> tuple[bytes, int]:
     """A replica's output from byte `since` on, and where it begins; see WebserviceEngine.logs."""
-    cluster = replica.release.webservice.tool.cluster
+    cluster = replica.release.place
     if cluster is None:
         return engine().logs(replica.order([]), since=since, limit=limit)
     try:
@@ -199,7 +210,7 @@ def deploy_build(build: Build) -> None:
             cause=Cause.BUILT,
             at=timezone.now(),
         )
-    except (ImageGone, OverQuota) as refusal:
+    except (ImageGone, NotHere, OverQuota) as refusal:
         _not_deployed(build, str(refusal) or _("its image is gone"))
         return
     wake(release.webservice, now=timezone.now())

@@ -87,7 +87,8 @@ def webservice_detail(request: MemberRequest, name: str) -> HttpResponse:
         if webservice
         else Release.objects.none()
     )
-    images = tool.images.filter(removed_at=None).exclude(default_process="")
+    here = tool.images.filter(removed_at=None, build__cluster=tool.cluster)
+    images = here.exclude(default_process="")
     page = Paginator(releases, PAGE_SIZE).get_page(request.GET.get("page"))
     watched = _watched(webservice, request)
     context = _status_context(request, tool, webservice) | {

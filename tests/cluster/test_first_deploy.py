@@ -121,7 +121,7 @@ def follow(build, *, until, seconds=500):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         build = Build.objects.select_related("tool__cluster").get(pk=build.pk)
-        pause = reconcile_build(build, engine=engine_of(build.tool), now=timezone.now())
+        pause = reconcile_build(build, engine=engine_of(build), now=timezone.now())
         build.refresh_from_db()
         if until(build):
             return build

@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
 def _wake(row: Cluster) -> int:
     now = timezone.now()
-    builds = Build.objects.under_way().filter(tool__cluster=row).values_list("pk", flat=True)
+    builds = Build.objects.under_way().filter(cluster=row).values_list("pk", flat=True)
     wake_builds(list(builds), now=now)
     webservices = Webservice.objects.filter(tool__cluster=row, is_wanted=True)
     for webservice in webservices:

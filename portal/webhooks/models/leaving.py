@@ -10,9 +10,9 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from builds.models import Watched, WatchedQuerySet
 from portal.accounts.models import User
 from portal.encryption import decrypt
+from portal.moving import Watched, WatchedQuerySet
 from portal.tools.models import Tool
 from portal.webhooks.events import EVENTS, PROBLEMS, title_of
 

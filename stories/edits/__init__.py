@@ -1,0 +1,1 @@
+"""Pages that change a record: write, move, link, discuss, take notes, end."""

@@ -1,0 +1,97 @@
+"""Comments, reviews, support, following."""
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from portal.accounts.permissions import MemberRequest, requires
+from portal.tools.models import Tool
+from stories import operations
+from stories.edits.base import attempt, writable
+from stories.models import Comment
+
+
+@requires("member")
+@require_POST
+def comment_add(request: MemberRequest, ident: str) -> HttpResponse:
+    record = writable(ident)
+    sent = request.POST
+    kind = sent.get("kind", "")
+    attempt(
+        request,
+        lambda: operations.add_comment(
+            record,
+            by=request.user,
+            at=timezone.now(),
+            body=sent.get("body", ""),
+            kind=kind if kind in Comment.Kind.values else Comment.Kind.COMMENT,
+            field=sent.get("field", ""),
+            reply_to=record.comments.filter(pk=sent["reply_to"]).first()
+            if sent.get("reply_to", "").isdecimal()
+            else None,
+        ),
+    )
+    return redirect("record_discussion", ident)
+
+
+@requires("member")
+@require_POST
+def comment_resolve(request: MemberRequest, ident: str, pk: int) -> HttpResponse:
+    comment = get_object_or_404(writable(ident).comments.select_related("record"), pk=pk)
+    attempt(
+        request, lambda: operations.resolve_comment(comment, by=request.user, at=timezone.now())
+    )
+    return redirect("record_discussion", ident)
+
+
+@requires("workgroup")
+@require_POST
+def review_add(request: MemberRequest, ident: str) -> HttpResponse:
+    record = writable(ident)
+    sent = request.POST
+    attempt(
+        request,
+        lambda: operations.review(
+            record,
+            by=request.user,
+            at=timezone.now(),
+            verdict=sent.get("verdict", ""),
+            text=sent.get("text", ""),
+        ),
+    )
+    return redirect("record_discussion", ident)
+
+
+@requires("member")
+@require_POST
+def support_set(request: MemberRequest, ident: str) -> HttpResponse:
+    record = writable(ident)
+    sent = request.POST
+    if "withdraw" in sent:
+        operations.withdraw_support(record, by=request.user)
+        return redirect(record)
+    tool = Tool.objects.filter(name=sent.get("tool", "")).first() if sent.get("tool") else None
+    weight = sent.get("weight", "1")
+    attempt(
+        request,
+        lambda: operations.support(
+            record,
+            by=request.user,
+            at=timezone.now(),
+            why=sent.get("why", ""),
+            weight=int(weight) if weight.isdecimal() else 1,
+            tool=tool,
+        ),
+        _("Thank you. It counts."),
+    )
+    return redirect(record)
+
+
+@requires("member")
+@require_POST
+def watch_set(request: MemberRequest, ident: str) -> HttpResponse:
+    record = writable(ident)
+    operations.watch(record, by=request.user, level=request.POST.get("level", ""))
+    return redirect(record)

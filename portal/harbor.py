@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import httpx
 
+from portal.registry import Look
+
 TIMEOUT = httpx.Timeout(10.0, connect=3.05)
 PAGE = 100
 MARK = "Made by the portal. Changes by hand are lost."
@@ -51,14 +53,6 @@ class Robot:
         return json.dumps({"auths": {host: {"auth": word}}})
 
 
-@dataclass(frozen=True)
-class Storage:
-    """Bytes; a limit of -1 is none."""
-
-    used: int
-    limit: int
-
-
 def project_of(tool: str) -> str:
     return f"tool-{tool}"
 
@@ -81,11 +75,32 @@ class Harbor:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def keep_project(self, tool: str, *, storage: int, newest: int) -> None:
-        """Have a private project with this quota and retention; change only what differs."""
+    def look(self) -> Look:
+        """Its version, and which of its parts it says are ill."""
+        health = _object(_good(self._ask("GET", "health")))
+        parts = [each for each in health.get("components") or [] if each["status"] != "healthy"]
+        ill = ", ".join(f"{each['name']} {each.get('error', '')}".strip() for each in parts)
+        found = _object(_good(self._ask("GET", "systeminfo")))
+        trouble = f"Harbor says that a part of it is ill: {ill}" if ill else ""
+        return Look(str(found.get("harbor_version", "")), trouble)
+
+    def keep_project(self, tool: str, *, storage: int) -> int:
+        """Have a private project with this quota, and change only what differs; bytes in use."""
         project = self._project(tool) or self._make_project(tool, storage)
-        self._keep_quota(project["project_id"], storage)
-        self._keep_retention(project, newest)
+        quota = self._quota(project["project_id"])
+        if quota["hard"]["storage"] != storage:
+            hard = {"hard": {"storage": storage}}
+            _good(self._ask("PUT", f"quotas/{quota['id']}", json=hard))
+        return int(quota["used"]["storage"])
+
+    def remove_project(self, tool: str) -> None:
+        """Delete the tool's project with its robots and images; one that is gone is fine."""
+        if self._project(tool) is None:
+            return
+        self.remove_robots(tool, but=())
+        for repository in list(self._pages(f"projects/{project_of(tool)}/repositories", {})):
+            self._delete(_place_of(repository["name"]))
+        self._delete(f"projects/{project_of(tool)}")
 
     def new_robot(self, tool: str, name: str, *, actions: Collection[str], days: int) -> Robot:
         """A robot for the tool's project alone. The name must be new: secrets are told once."""
@@ -103,42 +118,29 @@ class Harbor:
         made = _object(_good(answer))
         return Robot(str(made["name"]), str(made["secret"]))
 
-    def remove_robots(self, tool: str, *, but: Collection[str]) -> None:
-        """End our robots in the tool's project but these (full names); others' stay."""
+    def remove_robots(self, tool: str, *, but: Collection[str], named: str = "") -> None:
+        """End our robots in the tool's project whose names begin so; `but` (full names) stay."""
         project = self._project(tool)
         if project is None:
             return
         asked = {"q": f"Level=project,ProjectID={project['project_id']}"}
         for robot in list(self._pages("robots", asked)):
-            if robot.get("description") == MARK and robot["name"] not in but:
+            name = robot["name"].partition("+")[2]
+            is_ours = robot.get("description") == MARK and name.startswith(named)
+            if is_ours and robot["name"] not in but:
                 self._delete(f"robots/{robot['id']}")
 
-    def storage_of(self, tool: str) -> Storage | None:
-        """None for a tool without a project."""
-        project = self._project(tool)
-        if project is None:
-            return None
-        quota = self._quota(project["project_id"])
-        return Storage(int(quota["used"]["storage"]), int(quota["hard"]["storage"]))
+    def remove_image(self, repository: str, digest: str) -> None:
+        """Delete it with all its tags; one that is gone already is fine."""
+        self._delete(f"{_place_of(repository)}/artifacts/{digest}")
 
-    def remove_images(self, tool: str, *, needed: Collection[str], newest: int) -> list[str]:
-        """Delete what is neither needed (digests) nor among the newest; gives back digests."""
-        if self._project(tool) is None:
-            return []
-        removed: list[str] = []
-        for repository in list(self._pages(f"projects/{project_of(tool)}/repositories", {})):
-            removed += self._remove_artifacts(repository["name"], set(needed), newest)
-        return removed
-
-    def _remove_artifacts(self, repository: str, needed: set[str], newest: int) -> list[str]:
-        project, _, name = repository.partition("/")
-        # Harbor wants slashes in a repository's name encoded twice.
-        place = f"projects/{project}/repositories/{quote(quote(name, safe=''), safe='')}/artifacts"
+    def trim(self, tool: str, name: str, *, newest: int) -> int:
+        """Delete all but the newest images of a repository in the tool's project; how many."""
+        place = f"{_place_of(f'{project_of(tool)}/{name}')}/artifacts"
         found = sorted(self._pages(place, {}), key=lambda each: each["push_time"], reverse=True)
-        old = [each["digest"] for each in found[newest:] if each["digest"] not in needed]
-        for digest in old:
-            self._delete(f"{place}/{digest}")
-        return old
+        for each in found[newest:]:
+            self._delete(f"{place}/{each['digest']}")
+        return len(found[newest:])
 
     def _project(self, tool: str) -> Any:  # noqa: ANN401
         """The tool's project, None if there is none. Raises HarborForeign if it is not ours."""
@@ -178,22 +180,6 @@ class Harbor:
             raise HarborError("Harbor keeps no quotas: have its administrator turn them on.")
         return quota
 
-    def _keep_quota(self, project_id: int, storage: int) -> None:
-        quota = self._quota(project_id)
-        if quota["hard"]["storage"] != storage:
-            hard = {"hard": {"storage": storage}}
-            _good(self._ask("PUT", f"quotas/{quota['id']}", json=hard))
-
-    def _keep_retention(self, project: Any, newest: int) -> None:  # noqa: ANN401
-        wanted = retention(project["project_id"], newest)
-        number = (project.get("metadata") or {}).get("retention_id")
-        if not number:
-            _good(self._ask("POST", "retentions", json=wanted))
-            return
-        known = _object(_good(self._ask("GET", f"retentions/{number}")))
-        if _kept(known) != newest:
-            _good(self._ask("PUT", f"retentions/{number}", json={**wanted, "id": int(number)}))
-
     def _delete(self, path: str) -> None:
         answer = self._ask("DELETE", path)
         if answer.status_code != httpx.codes.NOT_FOUND:
@@ -203,7 +189,10 @@ class Harbor:
         page = 1
         while True:
             params = {**asked, "page": str(page), "page_size": str(PAGE)}
-            rows = _json(_good(self._ask("GET", path, params=params))) or []
+            answer = self._ask("GET", path, params=params)
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return
+            rows = _json(_good(answer)) or []
             yield from rows
             if len(rows) < PAGE:
                 return
@@ -218,27 +207,10 @@ class Harbor:
             raise HarborError(f"Harbor cannot be reached: {error}") from error
 
 
-def retention(project_id: int, newest: int) -> dict[str, Any]:
-    """Harbor's policy that keeps the newest of each repository; it runs when we say so alone."""
-    everything = {"kind": "doublestar", "pattern": "**"}
-    rule = {
-        "action": "retain",
-        "template": "latestPushedK",
-        "params": {"latestPushedK": newest},
-        "tag_selectors": [{**everything, "decoration": "matches"}],
-        "scope_selectors": {"repository": [{**everything, "decoration": "repoMatches"}]},
-    }
-    return {
-        "algorithm": "or",
-        "rules": [rule],
-        "scope": {"level": "project", "ref": project_id},
-        "trigger": {"kind": "Schedule", "settings": {"cron": ""}},
-    }
-
-
-def _kept(policy: Any) -> int | None:  # noqa: ANN401
-    rules = policy.get("rules") or []
-    return (rules[0].get("params") or {}).get("latestPushedK") if len(rules) == 1 else None
+def _place_of(repository: str) -> str:
+    """Harbor wants slashes in a repository's name below its project encoded twice."""
+    project, _, name = repository.partition("/")
+    return f"projects/{project}/repositories/{quote(quote(name, safe=''), safe='')}"
 
 
 def _permission(project: str, actions: Collection[str]) -> dict[str, Any]:

@@ -21,10 +21,11 @@ class Harbor:
     def __init__(self) -> None:
         self.projects: dict[int, Row] = {}
         self.quotas: dict[int, Row] = {}
-        self.retentions: dict[int, Row] = {}
         self.robots: dict[int, Row] = {}
         # Of a repository "project/name": its artifacts.
         self.artifacts: dict[str, list[Row]] = {}
+        # Names of the parts that are.
+        self.ill: set[str] = set()
         # Answer everything with this status, or after this many seconds.
         self.broken = 0
         self.delay = threading.Event()
@@ -56,7 +57,8 @@ class Harbor:
         if rest[1:] == ["repositories"]:
             names = [name for name in self.artifacts if name.startswith(f"{rest[0]}/")]
             return 200, [{"name": name} for name in names]
-        return 200, self.artifacts.get(f"{rest[0]}/{unquote(unquote(rest[2]))}", [])
+        found = self.artifacts.get(f"{rest[0]}/{unquote(unquote(rest[2]))}")
+        return (404, _error("NOT_FOUND")) if found is None else (200, found)
 
     def post_projects(self, rest: list[str], query: Row, body: Any) -> Answered:
         if self.project(body["project_name"]):
@@ -78,13 +80,26 @@ class Harbor:
         return 200, None
 
     def delete_projects(self, rest: list[str], query: Row, body: Any) -> Answered:
+        project = self.project(rest[0])
+        if project is None:
+            return 404, _error("NOT_FOUND")
         if len(rest) == 1:
-            return 412, _error("PRECONDITION")
-        name, digest = f"{rest[0]}/{unquote(unquote(rest[2]))}", rest[4]
-        kept = [each for each in self.artifacts.get(name, []) if each["digest"] != digest]
+            return self._delete_project(project)
+        name = f"{rest[0]}/{unquote(unquote(rest[2]))}"
+        if len(rest) == 3:
+            gone = self.artifacts.pop(name, None)
+            return (404, _error("NOT_FOUND")) if gone is None else (200, None)
+        kept = [each for each in self.artifacts.get(name, []) if each["digest"] != rest[4]]
         if len(kept) == len(self.artifacts.get(name, [])):
             return 404, _error("NOT_FOUND")
         self.artifacts[name] = kept
+        return 200, None
+
+    def _delete_project(self, project: Row) -> Answered:
+        """Only without repositories."""
+        if any(name.startswith(f"{project['name']}/") for name in self.artifacts):
+            return 412, _error("PRECONDITION")
+        del self.projects[project["project_id"]]
         return 200, None
 
     def get_quotas(self, rest: list[str], query: Row, body: Any) -> Answered:
@@ -98,22 +113,16 @@ class Harbor:
         self.quotas[int(rest[0])]["hard"] = body["hard"]
         return 200, None
 
-    def get_retentions(self, rest: list[str], query: Row, body: Any) -> Answered:
-        found = self.retentions.get(int(rest[0]))
-        return (200, found) if found else (404, _error("NOT_FOUND"))
+    def get_health(self, rest: list[str], query: Row, body: Any) -> Answered:
+        parts = [{"name": name, "status": "healthy"} for name in ("core", "database", "registry")]
+        for each in parts:
+            if each["name"] in self.ill:
+                each |= {"status": "unhealthy", "error": "failed to ping"}
+        status = "unhealthy" if self.ill else "healthy"
+        return 200, {"status": status, "components": parts}
 
-    def post_retentions(self, rest: list[str], query: Row, body: Any) -> Answered:
-        project = self.projects[body["scope"]["ref"]]
-        if "retention_id" in project["metadata"]:
-            return 400, _error("BAD_REQUEST")
-        number = self.number()
-        self.retentions[number] = {"id": number, **body}
-        project["metadata"]["retention_id"] = str(number)
-        return 201, None
-
-    def put_retentions(self, rest: list[str], query: Row, body: Any) -> Answered:
-        self.retentions[int(rest[0])] = {"id": int(rest[0]), **body}
-        return 200, None
+    def get_systeminfo(self, rest: list[str], query: Row, body: Any) -> Answered:
+        return 200, {"auth_mode": "db_auth", "harbor_version": "v2.13.1-6b0e9d5c"}
 
     def get_robots(self, rest: list[str], query: Row, body: Any) -> Answered:
         wanted = dict(each.split("=") for each in query["q"].split(","))

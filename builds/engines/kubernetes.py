@@ -24,7 +24,7 @@ from builds.engines.pipeline import (
     repository_of,
     variables,
 )
-from builds.engines.registry import Registry, describe
+from builds.engines.registry import describe
 from builds.engines.verdict import (
     Seen,
     Verdict,
@@ -46,6 +46,7 @@ from portal.cluster.base import (
 )
 from portal.cluster.home import build_namespace_of
 from portal.cluster.kinds import PIPELINE_RUN, POD, SECRET, TASK_RUN
+from portal.registry import Registry
 
 Clock = Callable[[], datetime]
 STEP = "step-"
@@ -152,10 +153,8 @@ class KubernetesBuildEngine:
 
     def _image(self, order: Order, digest: str) -> BuiltImage:
         settings = self._settings
-        registry = Registry(
-            settings.registry, settings.registry_is_insecure, settings.home.push_credentials
-        )
-        repository = repository_of(order, settings).partition("/")[2]
+        host, _, repository = repository_of(order, settings).partition("/")
+        registry = Registry(host, settings.registry_is_insecure, settings.home.push_credentials)
         return describe(registry, repository, digest)
 
     def logs(self, order: Order, *, since: int, limit: int) -> bytes:

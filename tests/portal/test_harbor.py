@@ -12,8 +12,8 @@ from portal.harbor import (
     HarborError,
     HarborForeign,
     Robot,
-    Storage,
 )
+from portal.registry import Look
 from tests.harbor_server import serving
 
 GIB = 1024**3
@@ -31,8 +31,8 @@ def harbor(server):
         yield client
 
 
-def keep(harbor, storage=GIB, newest=3):
-    harbor.keep_project("hat", storage=storage, newest=newest)
+def keep(harbor, storage=GIB):
+    return harbor.keep_project("hat", storage=storage)
 
 
 def artifact(number):
@@ -42,13 +42,17 @@ def artifact(number):
     }
 
 
-def test_a_tool_gets_a_private_project_with_quota_and_retention(server, harbor):
+def test_a_tool_gets_a_private_project_with_a_quota(server, harbor):
     keep(harbor)
     project = server.project("tool-hat")
     assert project["metadata"]["public"] == "false"
-    assert harbor.storage_of("hat") == Storage(used=0, limit=GIB)
-    policy = server.retentions[int(project["metadata"]["retention_id"])]
-    assert policy["rules"][0]["params"] == {"latestPushedK": 3}
+    assert [each["hard"] for each in server.quotas.values()] == [{"storage": GIB}]
+
+
+def test_what_is_used_is_told(server, harbor):
+    assert keep(harbor) == 0
+    next(iter(server.quotas.values()))["used"]["storage"] = 42
+    assert keep(harbor) == 42
 
 
 def test_keeping_what_is_right_changes_nothing(server, harbor):
@@ -58,13 +62,10 @@ def test_keeping_what_is_right_changes_nothing(server, harbor):
     assert server.changes() == []
 
 
-def test_a_new_quota_and_retention_reach_an_old_project(server, harbor):
+def test_a_new_quota_reaches_an_old_project(server, harbor):
     keep(harbor)
-    keep(harbor, storage=2 * GIB, newest=5)
-    assert harbor.storage_of("hat") == Storage(used=0, limit=2 * GIB)
-    assert [each["rules"][0]["params"] for each in server.retentions.values()] == [
-        {"latestPushedK": 5}
-    ]
+    keep(harbor, storage=2 * GIB)
+    assert [each["hard"] for each in server.quotas.values()] == [{"storage": 2 * GIB}]
 
 
 def test_a_project_of_somebody_else_is_left_alone(server, harbor):
@@ -76,7 +77,7 @@ def test_a_project_of_somebody_else_is_left_alone(server, harbor):
     with pytest.raises(HarborForeign):
         harbor.remove_robots("hat", but=())
     with pytest.raises(HarborForeign):
-        harbor.remove_images("hat", needed=(), newest=0)
+        harbor.remove_project("hat")
     assert server.changes() == []
 
 
@@ -116,28 +117,57 @@ def test_old_robots_of_ours_go_and_those_of_others_stay(server, harbor):
 
 def test_robots_of_another_tool_stay(server, harbor):
     keep(harbor)
-    harbor.keep_project("coat", storage=GIB, newest=3)
+    harbor.keep_project("coat", storage=GIB)
     harbor.new_robot("coat", "portal-1", actions=PULL, days=7)
     harbor.remove_robots("hat", but=())
     assert len(server.robots) == 1
 
 
-def test_images_go_that_are_neither_needed_nor_new(server, harbor):
+def test_only_robots_of_that_name_go(server, harbor):
     keep(harbor)
-    server.artifacts["tool-hat/a/b"] = [artifact(number) for number in range(130)]
-    server.artifacts["tool-coat/web"] = [artifact(1)]
-    removed = harbor.remove_images("hat", needed={"sha256:005"}, newest=2)
-    left = [each["digest"] for each in server.artifacts["tool-hat/a/b"]]
-    assert left == ["sha256:005", "sha256:128", "sha256:129"]
-    assert len(removed) == 127
-    assert len(server.artifacts["tool-coat/web"]) == 1
+    for name in ("portal-1-a", "portal-12-a"):
+        harbor.new_robot("hat", name, actions=PULL, days=7)
+    harbor.remove_robots("hat", but=(), named="portal-1-")
+    assert [each["name"] for each in server.robots.values()] == ["robot$tool-hat+portal-12-a"]
 
 
-def test_a_tool_without_a_project_has_nothing_to_show_or_remove(server, harbor):
-    assert harbor.storage_of("hat") is None
-    assert harbor.remove_images("hat", needed=(), newest=0) == []
+def test_an_image_is_deleted_by_its_digest_however_deep_its_repository(server, harbor):
+    keep(harbor)
+    server.artifacts["tool-hat/a/b"] = [artifact(1), artifact(2)]
+    for _time in range(2):
+        harbor.remove_image("tool-hat/a/b", "sha256:001")
+    assert server.artifacts["tool-hat/a/b"] == [artifact(2)]
+
+
+def test_all_but_the_newest_of_a_repository_go(server, harbor):
+    keep(harbor)
+    server.artifacts["tool-hat/hat-cache"] = [artifact(number) for number in range(130)]
+    assert harbor.trim("hat", "hat-cache", newest=1) == 129
+    assert server.artifacts["tool-hat/hat-cache"] == [artifact(129)]
+    assert harbor.trim("hat", "nothing", newest=1) == 0
+
+
+def test_a_project_goes_with_what_is_in_it(server, harbor):
+    keep(harbor)
+    harbor.new_robot("hat", "portal-1", actions=PULL, days=7)
+    server.artifacts["tool-hat/hat"] = [artifact(1)]
+    server.artifacts["tool-coat/coat"] = [artifact(1)]
+    for _time in range(2):
+        harbor.remove_project("hat")
+    assert (server.projects, server.robots) == ({}, {})
+    assert list(server.artifacts) == ["tool-coat/coat"]
+
+
+def test_a_tool_without_a_project_has_nothing_to_remove(server, harbor):
     harbor.remove_robots("hat", but=())
+    harbor.remove_project("hat")
     assert server.changes() == []
+
+
+def test_its_version_and_its_ill_parts_are_told(server, harbor):
+    assert harbor.look() == Look("v2.13.1-6b0e9d5c")
+    server.ill = {"registry"}
+    assert "registry failed to ping" in harbor.look().trouble
 
 
 @pytest.mark.parametrize("status", [500, 503, 412, 403])

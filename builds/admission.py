@@ -46,7 +46,8 @@ def startable() -> list[int]:
     if room <= 0:
         return chosen
     moving = dict(Relocation.objects.under_way().values_list("tool_id", "build_id"))
-    queued = Build.objects.queued().filter(stop_as="").values_list("pk", "tool_id")
+    ready = Build.objects.queued().filter(stop_as="").with_place()
+    queued = ready.values_list("pk", "tool_id")
     for pk, tool_id in queued.iterator():
         if moving.get(tool_id, pk) != pk:
             continue
@@ -106,6 +107,8 @@ def waiting(build: Build) -> Waiting | None:
             "running": running.total(),
             "limit": settings.BUILDS_AT_ONCE,
         }
+    elif not Build.objects.filter(pk=build.pk).with_place().exists():
+        because = _("the tool's place in the image registry is not made yet")
     elif ahead:
         because = _("builds that were asked for earlier start first")
     else:

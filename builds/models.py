@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from builds.engines.base import Order
 from builds.states import FINAL, MOVES, Status
 from portal.accounts.models import User
+from portal.clusters.models import Cluster, RegistryPlace
 from portal.encryption import decrypt, encrypt
 from portal.moving import AbstractMove, Movable, Watched, WatchedQuerySet
 from portal.tools.models import Tool
@@ -29,6 +30,13 @@ class BuildQuerySet(WatchedQuerySet["Build"]):
 
     def queued(self) -> Self:
         return self.filter(status=Status.QUEUED).order_by("pk")
+
+    def with_place(self) -> Self:
+        """Without those of tools that have no credentials yet for the Harbor of their cluster."""
+        ready = RegistryPlace.objects.ready().filter(
+            cluster=OuterRef("cluster"), tool=OuterRef("tool")
+        )
+        return self.exclude(~Exists(ready), cluster__registry_kind=Cluster.Kind.HARBOR)
 
 
 class Build(Movable, Watched):
@@ -257,10 +265,15 @@ class Image(models.Model):
     is_unwanted = models.BooleanField(default=False)
     # Set when the image was deleted from the store to make room; its row stays as history.
     removed_at = models.DateTimeField(null=True, blank=True)
+    # It is removed, and a cluster's registry still has it.
+    is_left_over = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["-pk"]
-        indexes = [models.Index(fields=["tool", "-id"], name="image_latest")]
+        indexes = [
+            models.Index(fields=["tool", "-id"], name="image_latest"),
+            models.Index(fields=["tool"], condition=Q(is_left_over=True), name="image_left_over"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.build} {self.digest[:19]}"

@@ -12,19 +12,19 @@ from portal.clusters.connections import connect, home_in
 from portal.clusters.models import Cluster
 
 # What an engine remembers saves requests, so one is kept for as long as its settings hold.
-_engines: dict[int, tuple[BuildSettings, KubernetesBuildEngine]] = {}
+_engines: dict[tuple[int, str], tuple[BuildSettings, KubernetesBuildEngine]] = {}
 
 
-def engine_in(cluster: Cluster) -> KubernetesBuildEngine:
+def engine_in(cluster: Cluster, tool: str) -> KubernetesBuildEngine:
     """Raises ClusterUnavailable if the registry's credentials cannot be read."""
-    wanted = _settings(cluster)
-    known = _engines.get(cluster.pk)
+    wanted = _settings(cluster, tool)
+    known = _engines.get((cluster.pk, tool))
     if known is None or known[0] != wanted:
-        known = _engines[cluster.pk] = wanted, KubernetesBuildEngine(connect(cluster), wanted)
+        known = _engines[cluster.pk, tool] = wanted, KubernetesBuildEngine(connect(cluster), wanted)
     return known[1]
 
 
-def _settings(cluster: Cluster) -> BuildSettings:
+def _settings(cluster: Cluster, tool: str) -> BuildSettings:
     return BuildSettings(
         registry=cluster.registry,
         registry_is_insecure=cluster.registry_is_insecure,
@@ -40,7 +40,7 @@ def _settings(cluster: Cluster) -> BuildSettings:
         operator=settings.BUILD_ENVIRONMENT,
         allowed_hosts=tuple(settings.GIT_HOSTS),
         trusted_prefixes=tuple(settings.GIT_TRUSTED_PREFIXES),
-        home=home_in(cluster),
+        home=home_in(cluster, tool),
     )
 
 

@@ -58,7 +58,7 @@ def engine() -> LocalEngine:
 
 def engine_of(build: Build) -> BuildEngine:
     """What makes this build: its cluster, or this machine."""
-    return engine_in(build.cluster) if build.cluster else engine()
+    return engine_in(build.cluster, build.tool.name) if build.cluster else engine()
 
 
 @shared_task

@@ -285,6 +285,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-builds": {"task": "builds.tasks.sweep", "schedule": 2.0},
     "sweep-webservices": {"task": "portal.webservices.tasks.sweep", "schedule": 2.0},
     "check-clusters": {"task": "portal.clusters.tasks.check_clusters", "schedule": 5.0},
+    "look-at-registries": {"task": "portal.clusters.tasks.look_at_registries", "schedule": 5.0},
+    "keep-places": {"task": "portal.webservices.tasks.keep_places", "schedule": 10.0},
     "keep-homes": {"task": "portal.webservices.tasks.keep_cluster_homes", "schedule": 60.0},
     "sample-use": {"task": "stories.tasks.sample", "schedule": 3600.0},
     "sweep-deliveries": {"task": "portal.webhooks.tasks.sweep", "schedule": 2.0},

@@ -1,12 +1,12 @@
 """From a cluster's row to something that speaks to it."""
 
 from functools import lru_cache
-from pathlib import Path
 
-from portal.cluster.base import Access, Cluster, ClusterUnavailable
+from portal.cluster.base import Access, Cluster
 from portal.cluster.home import Home
 from portal.cluster.kubernetes import KubernetesCluster
 from portal.cluster.memory import MemoryCluster
+from portal.clusters.credentials import credentials_in
 from portal.clusters.models import Cluster as ClusterRow
 
 
@@ -32,18 +32,12 @@ def access_of(row: ClusterRow) -> Access:
 
 
 def home_in(row: ClusterRow, tool: str = "") -> Home:
-    """A tool's home in this cluster. Raises ClusterUnavailable if a file cannot be read."""
+    """A tool's home there. Raises ClusterUnavailable if its credentials cannot be read."""
+    credentials = credentials_in(row, tool)
     return Home(
         tool=tool,
         ingress_namespace=row.ingress_namespace,
-        push_credentials=_text(row.push_credentials_file),
-        pull_credentials=_text(row.pull_credentials_file),
+        push_credentials=credentials.push,
+        pull_credentials=credentials.pull,
         open_blocks=tuple(row.open_blocks),
     )
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text() if path else ""
-    except OSError as error:
-        raise ClusterUnavailable(f"The registry's credentials cannot be read: {error}") from error

@@ -10,14 +10,15 @@ from django.db.models import ProtectedError, Q
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
-from portal.clusters.models import Cluster, Relocation
+from portal.clusters.models import Cluster, RegistryState, Relocation
 from portal.tools.operations import record_event
 
 EDITABLE = (
     "way", "kubeconfig", "context", "server", "token_file", "ca_file", "tools_url",
-    "ingress_class", "ingress_namespace", "tls_secret", "registry", "registry_is_insecure",
-    "push_credentials_file", "pull_credentials_file", "builder", "run_image", "git_image",
-    "open_blocks", "is_default", "target_version",
+    "ingress_class", "ingress_namespace", "tls_secret", "registry", "registry_kind",
+    "registry_is_insecure", "harbor_account_file", "push_credentials_file",
+    "pull_credentials_file", "builder", "run_image", "git_image", "open_blocks", "is_default",
+    "target_version",
 )  # fmt: skip
 
 
@@ -55,6 +56,8 @@ def _save(
             field, sentences = next(iter(error.message_dict.items()))
             raise ClusterRefusedChange(" ".join(sentences), field=field) from error
         cluster.save()
+        RegistryState.objects.update_or_create(cluster=cluster, defaults={"next_look_at": at})
+        cluster.registry_places.update(failures=0, next_look_at=at)
         after = {name: getattr(cluster, name) for name in before or EDITABLE}
         record_event(
             None, by=by, action=action, summary=cluster.name, before=before, after=after, at=at
@@ -77,3 +80,24 @@ def remove_cluster(cluster: Cluster, *, by: User, at: datetime) -> None:
             raise ClusterRefusedChange(
                 _("Tools live on this cluster. Move them to another one first.")
             ) from error
+
+
+def rotate_credentials(cluster: Cluster, *, tool: str = "", by: User | None, at: datetime) -> int:
+    """New robots in the cluster's Harbor for all tools, or for one, soon; how many tools.
+
+    The old ones are good until the new ones' Secrets are in place and what began before is over.
+    """
+    if not cluster.has_harbor:
+        raise ClusterRefusedChange(
+            _("Only a Harbor's credentials are made by the portal; change the files of this one.")
+        )
+    places = cluster.registry_places.filter(remove_after=None)
+    if tool:
+        places = places.filter(tool__name=tool)
+        if not places.exists():
+            raise ClusterRefusedChange(_("This tool has no place there."), field="tool")
+    with transaction.atomic():
+        count = places.update(is_rotating=True, failures=0, next_look_at=at)
+        summary = f"{cluster.name}: {tool or count}"
+        record_event(None, by=by, action="cluster.credentials-rotated", summary=summary, at=at)
+    return count

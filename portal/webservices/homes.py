@@ -1,14 +1,14 @@
 """The homes of tools in a cluster, kept as the database has them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
 from builds.engines.pipeline import place
 from portal.cluster.base import MANAGER, OWNER_LABEL, Cluster, ClusterError, Manifest
-from portal.cluster.home import TOOL_LABEL, Home, running_place
+from portal.cluster.home import TOOL_LABEL, running_place
 from portal.cluster.kinds import NAMESPACE
 from portal.clusters.connections import connect, home_in
 from portal.clusters.models import Cluster as ClusterRow
@@ -33,15 +33,15 @@ def keep_homes(row: ClusterRow, *, slice_number: int | None = None) -> Iterator[
     One after the other, so that a home that cannot be made does not keep the others from it.
     Raises ClusterError only if there is no way to begin.
     """
-    cluster, home = connect(row), home_in(row)
+    cluster = connect(row)
     for tool in row.tools.exclude(status=Tool.Status.ARCHIVED).order_by("pk").iterator():
         if slice_number is None or tool.pk % SLICES == slice_number:
-            yield _keep(tool, cluster, home)
+            yield _keep(tool, cluster, row)
 
 
-def _keep(tool: Tool, cluster: Cluster, home: Home) -> Kept:
-    own = replace(home, tool=tool.name)
+def _keep(tool: Tool, cluster: Cluster, row: ClusterRow) -> Kept:
     try:
+        own = home_in(row, tool.name)
         for manifest in running_place(own) + place(own):
             cluster.apply(manifest)
     except ClusterError as error:

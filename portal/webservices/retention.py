@@ -7,11 +7,12 @@ from typing import Protocol, runtime_checkable
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from builds.models import Build, Image
+from portal.clusters.models import RegistryPlace
 from portal.tools.models import Tool
 from portal.webservices.models import Release, Webservice
 from portal.webservices.states import ReleaseStatus
@@ -96,12 +97,15 @@ def _recent(tool: Tool, kept: int) -> Iterator[tuple[int, str]]:
 
 
 def remove_old_images(*, store: Store, now: datetime) -> int:
-    """Delete what nobody needs and mark its rows; the bytes freed. Skips tools that are built."""
-    there = Q(images__removed_at=None, images__build__cluster=None)
+    """Mark what nobody needs, and delete it here; the bytes freed. Skips tools that are built.
+
+    What is in a cluster's registry is left over until the tool's place there is looked at.
+    """
+    lives = Q(images__build__cluster=F("cluster")) | Q(images__build__cluster=None, cluster=None)
+    there = Q(images__removed_at=None) & lives
     present = Count("images", filter=there)
     unwanted = Count("images", filter=there & Q(images__is_unwanted=True))
-    here = Tool.objects.filter(cluster=None)
-    crowded = here.annotate(present=present, unwanted=unwanted).filter(
+    crowded = Tool.objects.annotate(present=present, unwanted=unwanted).filter(
         Q(present__gt=settings.IMAGES_KEPT) | Q(unwanted__gt=0)
     )
     busy = Build.objects.under_way().values("tool")
@@ -115,7 +119,9 @@ def _trim(tool: Tool, *, store: Store, now: datetime) -> int:
         decided = verdicts(tool)
         digests = {each.image.digest for each in decided if each.is_kept}
         gone = [each.image.pk for each in decided if each.image.digest not in digests]
-        Image.objects.filter(pk__in=gone).update(removed_at=now)
-    if all(each.is_kept for each in decided):
+        rows = Image.objects.filter(pk__in=gone)
+        rows.update(removed_at=now, is_left_over=tool.cluster_id is not None)
+        RegistryPlace.objects.filter(tool=tool, cluster=tool.cluster_id).wake(now=now)
+    if tool.cluster_id or not gone:
         return 0
     return store.keep_images(tool.name, digests)

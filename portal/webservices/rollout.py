@@ -30,8 +30,8 @@ CHANGING = timedelta(seconds=1)
 STEADY = timedelta(minutes=5)
 
 
-def engine_in(cluster: Cluster) -> KubernetesWebservices:
-    return KubernetesWebservices(connect(cluster), home_in(cluster))
+def engine_in(cluster: Cluster, tool: Tool) -> KubernetesWebservices:
+    return KubernetesWebservices(connect(cluster), home_in(cluster, tool.name))
 
 
 def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> timedelta | None:
@@ -39,7 +39,7 @@ def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> tim
 
     Raises ClusterError when the cluster cannot be asked; looking again later is right then.
     """
-    engine = engine_in(cluster)
+    engine = engine_in(cluster, webservice.tool)
     is_wanted = webservice.is_wanted and webservice.tool.status == Tool.Status.ACTIVE
     starting, live = webservice.starting_in(cluster), webservice.live_in(cluster)
     release = starting or live or webservice.releases_in(cluster).first()
@@ -98,7 +98,7 @@ def order_of(webservice: Webservice, release: Release, cluster: Cluster) -> Serv
 def output_of(replica: Replica, *, cluster: Cluster, since: int, limit: int) -> tuple[bytes, int]:
     """What the pod printed, from byte `since` on; a negative one counts from the end."""
     order = order_of(replica.release.webservice, replica.release, cluster)
-    data = engine_in(cluster).logs(order, replica.name)
+    data = engine_in(cluster, replica.release.webservice.tool).logs(order, replica.name)
     start = max(0, len(data) + since) if since < 0 else min(since, len(data))
     return data[start : start + limit], start
 

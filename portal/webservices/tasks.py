@@ -18,7 +18,8 @@ from builds.states import Status
 from builds.tasks import AFTER_ERROR, LATE, LEASE, SWEPT_AT_ONCE, build_finished, set_alarm
 from builds.tasks import engine as build_engine
 from portal.cluster.base import ClusterError
-from portal.clusters.models import Cluster
+from portal.clusters.models import Cluster, RegistryPlace
+from portal.clusters.places import mark_places
 from portal.tools.operations import record_event, variables_for
 from portal.webservices import rollout
 from portal.webservices.engines.base import EngineError, ReplicaOrder, WebserviceEngine
@@ -28,6 +29,7 @@ from portal.webservices.homes import keep_homes, tidy
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
+from portal.webservices.registries import keep_place
 from portal.webservices.releases import (
     ImageGone,
     NotHere,
@@ -44,6 +46,9 @@ from portal.webservices.states import Cause
 log = logging.getLogger(__name__)
 # A build that succeeded longer ago is not deployed by the sweep any more.
 FORGOTTEN = timedelta(hours=1)
+# A look at a place in a registry is some ten requests at most, each with its limit.
+PLACE_LEASE = timedelta(minutes=5)
+PLACES_AT_ONCE = 100
 
 
 @cache
@@ -180,6 +185,35 @@ def keep_cluster_homes() -> None:
                 log.warning("home of %s in %s: %s", home.tool, row, home.trouble)
         for namespace in removed:
             log.info("removed namespace %s of %s", namespace, row)
+
+
+@shared_task
+def keep_places() -> None:
+    """Have the places in registries whose time has come looked at, where the registry answers."""
+    now = timezone.now()
+    mark_places(now=now)
+    answering = RegistryPlace.objects.filter(cluster__registry_state__is_reachable=True)
+    due = answering.filter(next_look_at__lte=now).order_by("next_look_at")
+    for place_id in due.values_list("pk", flat=True)[:PLACES_AT_ONCE]:
+        keep_registry_place.delay(place_id=place_id)
+
+
+@shared_task
+def keep_registry_place(*, place_id: int) -> None:
+    """Look at one place; whoever comes second meanwhile does nothing."""
+    now = timezone.now()
+    place = RegistryPlace.objects.claim(place_id, now=now, lease=PLACE_LEASE)
+    if place is None:
+        return
+    keep_place(place, now=now)
+    if place.trouble:
+        log.warning("%s: %s", place, place.trouble)
+
+
+@receiver(build_finished)
+def measure_when_built(sender: type[Build], build: Build, **_kwargs: object) -> None:
+    """Have what the tool uses in its registry measured."""
+    RegistryPlace.objects.filter(tool=build.tool_id).wake(now=timezone.now())
 
 
 @receiver(build_finished)

@@ -204,6 +204,7 @@ def test_administrators_add_edit_and_remove_in_the_browser(client_of, ada, alice
     assert answer.status_code == 403
     client = client_of(ada)
     form = {"name": "tools", "way": "inside", "ingress_namespace": "ingress", **FIELDS}
+    form["registry_kind"] = "distribution"
     answer = client.post("/clusters/add/", {**form, "open_blocks": "[]"})
     assert answer.status_code == 302, answer.content.decode()
     answer = client.post("/clusters/tools/edit/", {**form, "registry": "https://x"})

@@ -30,6 +30,10 @@ class ClusterQuerySet(models.QuerySet["Cluster"]):
 class Cluster(models.Model):
     """A Kubernetes cluster that tools are built and run in."""
 
+    class Kind(models.TextChoices):
+        DISTRIBUTION = "distribution", _("any that speaks the registry protocol")
+        HARBOR = "harbor", _("a Harbor, in which each tool gets a project of its own")
+
     class Way(models.TextChoices):
         KUBECONFIG = "kubeconfig", _("a kubeconfig file")
         INSIDE = "inside", _("the portal runs in it")
@@ -70,6 +74,15 @@ class Cluster(models.Model):
     )
     registry = models.CharField(
         _("image registry"), max_length=200, validators=[RegexValidator(_HOST)]
+    )
+    registry_kind = models.CharField(
+        _("kind of the registry"), max_length=16, choices=Kind, default=Kind.DISTRIBUTION
+    )
+    harbor_account_file = models.CharField(
+        _("file with the portal's account in Harbor"),
+        max_length=500,
+        blank=True,
+        help_text=_("One line, name:password. The portal makes its own credentials from it."),
     )
     registry_is_insecure = models.BooleanField(_("it speaks plain HTTP"), default=False)
     push_credentials_file = models.CharField(
@@ -123,6 +136,24 @@ class Cluster(models.Model):
     def clean(self) -> None:
         if self.way == self.Way.MEMORY and not settings.DEVELOPMENT_IDENTITY:
             raise ValidationError({"way": _("Only a portal for development has such clusters.")})
+        if self.registry_kind == self.Kind.HARBOR:
+            self._check_harbor()
+
+    def _check_harbor(self) -> None:
+        if not self.harbor_account_file:
+            raise ValidationError(
+                {"harbor_account_file": _("Name the file with the portal's account in Harbor.")}
+            )
+        if "/" in self.registry:
+            raise ValidationError({"registry": _("For a Harbor, give its host alone.")})
+
+    @property
+    def has_harbor(self) -> bool:
+        return self.registry_kind == self.Kind.HARBOR
+
+    def repositories_of(self, tool: str) -> str:
+        """What the references of the tool's images in this cluster's registry begin with."""
+        return f"{self.registry}/tool-{tool}/"
 
     def url_of(self, tool: str) -> str:
         return self.tools_url.format(tool=tool)

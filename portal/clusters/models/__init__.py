@@ -1,0 +1,6 @@
+"""Clusters, moves of tools between them, and their registries."""
+
+from portal.clusters.models.clusters import Cluster, Relocation, RelocationMove
+from portal.clusters.models.registries import RegistryPlace, RegistryState
+
+__all__ = ["Cluster", "RegistryPlace", "RegistryState", "Relocation", "RelocationMove"]

@@ -1,0 +1,57 @@
+"""Clusters in memory whose registries answer on loopback: fixtures for the tests that need one."""
+
+import itertools
+
+import pytest
+
+from portal.clusters.connections import connect
+from portal.clusters.models import RegistryPlace
+from portal.clusters.operations import add_cluster
+from portal.clusters.places import mark_places
+from portal.tools.models import Tool
+from tests.clusters.test_clusters import FIELDS
+from tests.conftest import NOW
+from tests.harbor_server import serving
+
+# A cluster in memory is the same one for the same number and name.
+_numbers = itertools.count(1)
+
+
+def cluster_with(registry, *, by, **fields):
+    """A cluster in memory that all tools live in."""
+    fields = FIELDS | {"registry": registry, "registry_is_insecure": True} | fields
+    name = f"registries-{next(_numbers)}"
+    cluster = add_cluster(name=name, by=by, at=NOW, way="memory", **fields)
+    Tool.objects.update(cluster=cluster)
+    mark_places(now=NOW)
+    return cluster
+
+
+@pytest.fixture
+def harbor():
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def account(tmp_path):
+    file = tmp_path / "harbor-account"
+    file.write_text("portal:correct horse\n")
+    return file
+
+
+@pytest.fixture
+def with_harbor(harbor, account, ada, hat):
+    """The cluster that alice's tool lives in."""
+    host = harbor.address.removeprefix("http://")
+    return cluster_with(host, by=ada, registry_kind="harbor", harbor_account_file=str(account))
+
+
+@pytest.fixture
+def place(with_harbor):
+    return RegistryPlace.objects.select_related("cluster", "tool").get(cluster=with_harbor)
+
+
+@pytest.fixture
+def memory(with_harbor):
+    return connect(with_harbor)

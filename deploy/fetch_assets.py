@@ -1,6 +1,7 @@
 """Fetch Wikimedia's Codex styles by the versions and hashes of package-lock.json.
 
-Run by `make setup`. Uses the machine's npm, or the one of a Python wheel where there is none.
+Run by `make setup`. Uses the machine's npm, or the one of a Python wheel where there is none. With
+`--installed`, as `npm run build`, it takes what npm has installed already.
 """
 
 import hashlib
@@ -38,7 +39,10 @@ def main() -> None:
     if STAMP.is_file() and STAMP.read_text() == wanted:
         return
     try:
-        subprocess.run([*npm(), "ci", "--ignore-scripts", "--loglevel=error"], cwd=ROOT, check=True)
+        if "--installed" not in sys.argv:
+            subprocess.run(
+                [*npm(), "ci", "--ignore-scripts", "--loglevel=error"], cwd=ROOT, check=True
+            )
     except (OSError, StopIteration, subprocess.CalledProcessError) as error:
         sys.exit(
             f"Codex could not be fetched: {error}\nIs the npm registry reachable? Behind a proxy, "

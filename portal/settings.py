@@ -202,7 +202,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = STATE / "static"
+STATIC_ROOT = Path(env.str("PORTAL_STATIC_ROOT", default=str(STATE / "static")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "logs": {

@@ -109,6 +109,16 @@ def test_unchanged_packages_are_not_installed_again(build):
     assert first.image.digest != second.image.digest
 
 
+def test_a_change_of_an_included_file_installs_anew(build):
+    files = files_of("flask-hello")
+    files["requirements.txt"] = "-r requirements/run.txt\n"
+    files["requirements/run.txt"] = "flask\ngunicorn\n"
+    first, _log = build("included", files)
+    second, log = build("included", files | {"requirements/run.txt": "flask\ngunicorn\nidna\n"})
+    assert first.phase is second.phase is Phase.SUCCEEDED
+    assert "Installing packages of requirements.txt" in log
+
+
 def test_a_version_that_does_not_exist_fails_with_pips_words(build):
     seen, log = build("fails-to-build", files_of("fails-to-build"))
     assert seen.reason_code == "build-failed"

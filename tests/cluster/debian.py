@@ -18,6 +18,7 @@ NODE = {
     "ip": "iproute2",
     "slirp4netns": "slirp4netns",
     "sysctl": "procps",
+    "redis-server": "redis-server",
     "/usr/lib/cni/bridge": "containernetworking-plugins",
 }
 # Debian starts what it installs; a lab starts its own.

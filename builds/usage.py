@@ -7,6 +7,7 @@ from django.db.models.functions import Coalesce
 
 from builds.models import Build, BuildCache, Image
 from builds.states import Status
+from portal.clusters.models import Cluster, RegistryPlace
 from portal.tools.models import Tool
 from portal.tools.quotas import Resource, first_excess, limits_of
 
@@ -33,17 +34,29 @@ def _minutes(total: timedelta | None) -> int:
     return -(-(total or timedelta()) // timedelta(minutes=1))
 
 
+def measured_place(tool: Tool) -> RegistryPlace | None:
+    """Where its images are, if the registry there counts their bytes."""
+    places = RegistryPlace.objects.filter(tool=tool, cluster=tool.cluster_id)
+    return (
+        places.filter(cluster__registry_kind=Cluster.Kind.HARBOR).exclude(used_bytes=None).first()
+    )
+
+
 def used_by_builds(tool: Tool, *, now: datetime) -> dict[Resource, int]:
-    """In four queries, however much there is."""
+    """In five queries, however much there is.
+
+    Where a registry counts what it holds of the tool, and limits it, its word counts.
+    """
     images = Image.objects.filter(tool=tool, removed_at=None).aggregate(
         count=Count("pk"), size=Sum("size")
     )
     cache = BuildCache.objects.filter(tool=tool).values_list("size", flat=True).first()
+    place = measured_place(tool)
     return {
         Resource.BUILDS_AT_ONCE: Build.objects.filter(tool=tool, status=Status.RUNNING).count(),
         Resource.BUILD_MINUTES: minutes_by_tool({tool.pk}, now=now).get(tool.pk, 0),
         Resource.IMAGES: images["count"],
-        Resource.STORAGE: (images["size"] or 0) + (cache or 0),
+        Resource.STORAGE: place.used_bytes or 0 if place else (images["size"] or 0) + (cache or 0),
     }
 
 

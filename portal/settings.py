@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 
 # Everything that the embedded default writes is below this directory.
 STATE = Path(env.str("PORTAL_STATE", default=str(BASE_DIR / ".state"))).resolve()
@@ -442,6 +444,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "RegistryKind": "portal.clusters.models.Cluster.Kind",
         "CommentKind": "stories.models.Comment.Kind",
         "RecordKind": "stories.serializers.KIND_CHOICES",
         "DeliveryStatus": "portal.webhooks.models.Delivery.Status",

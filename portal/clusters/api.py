@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, status
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
@@ -15,13 +16,17 @@ from rest_framework.views import APIView
 
 from portal.accounts.permissions import TOOLS
 from portal.clusters import operations
-from portal.clusters.models import Cluster
+from portal.clusters.models import Cluster, RegistryPlace
 from portal.clusters.operations import ClusterRefusedChange
 from portal.clusters.serializers import (
     ClusterInputSerializer,
     ClusterSerializer,
     NewClusterSerializer,
+    RegistryPlaceSerializer,
+    RegistryReportSerializer,
     ReportSerializer,
+    RotatedSerializer,
+    RotateSerializer,
 )
 from portal.problems import refusal
 from portal.tools.api import person
@@ -51,7 +56,7 @@ class ClusterList(generics.GenericAPIView):
     scopes = TOOLS
     permission_classes = [ReadOrAdmin]
     serializer_class = ClusterSerializer
-    queryset = Cluster.objects.all()
+    queryset = Cluster.objects.select_related("registry_state")
 
     @extend_schema(responses=ClusterSerializer(many=True))
     def get(self, request: Request) -> Response:
@@ -118,8 +123,77 @@ class ClusterReport(APIView):
         return Response(ReportSerializer(report).data)
 
 
+class ClusterRegistry(APIView):
+    """The registry of a cluster, and what is wrong with it."""
+
+    required_role = "admin"
+    scopes = TOOLS
+    permission_classes = [IsAdmin]
+
+    @extend_schema(responses=RegistryReportSerializer)
+    def get(self, request: Request, name: str) -> Response:
+        cluster = get_object_or_404(Cluster.objects.with_places(), name=name)
+        return Response(RegistryReportSerializer(cluster).data)
+
+
+class ClusterRegistryPlaces(generics.ListAPIView):
+    """The places of tools in the registry; `?troubled=true` shows where something is wrong."""
+
+    required_role = "admin"
+    scopes = TOOLS
+    permission_classes = [IsAdmin]
+    serializer_class = RegistryPlaceSerializer
+    queryset = RegistryPlace.objects.none()
+
+    def get_queryset(self) -> QuerySet[RegistryPlace]:
+        cluster = get_object_or_404(Cluster, name=self.kwargs.get("name", ""))
+        places = cluster.registry_places.select_related("tool")
+        is_narrow = self.request.query_params.get("troubled") == "true"
+        return places.exclude(trouble="") if is_narrow else places
+
+    @extend_schema(
+        parameters=[OpenApiParameter("troubled", bool)],
+        responses=RegistryPlaceSerializer(many=True),
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # noqa: ANN401
+        return super().get(request, *args, **kwargs)
+
+
+class RotateCredentials(APIView):
+    """Have the credentials of the tools' builds and webservices changed, or of one tool's."""
+
+    required_role = "admin"
+    scopes = TOOLS
+    permission_classes = [IsAdmin]
+
+    @extend_schema(request=RotateSerializer, responses={202: RotatedSerializer})
+    def post(self, request: Request, name: str) -> Response:
+        cluster = get_object_or_404(Cluster, name=name)
+        wanted = RotateSerializer(data=request.data)
+        wanted.is_valid(raise_exception=True)
+        count = attempt(
+            operations.rotate_credentials,
+            cluster,
+            tool=wanted.validated_data["tool"],
+            by=person(request),
+            at=timezone.now(),
+        )
+        return Response({"tools": count}, status=status.HTTP_202_ACCEPTED)
+
+
 urlpatterns = [
     path("clusters/", ClusterList.as_view(), name="api_clusters"),
     path("clusters/<slug:name>/", ClusterDetail.as_view(), name="api_cluster"),
     path("clusters/<slug:name>/report/", ClusterReport.as_view(), name="api_cluster_report"),
+    path("clusters/<slug:name>/registry/", ClusterRegistry.as_view(), name="api_cluster_registry"),
+    path(
+        "clusters/<slug:name>/registry/places/",
+        ClusterRegistryPlaces.as_view(),
+        name="api_cluster_registry_places",
+    ),
+    path(
+        "clusters/<slug:name>/registry/rotate/",
+        RotateCredentials.as_view(),
+        name="api_cluster_registry_rotate",
+    ),
 ]

@@ -1,6 +1,7 @@
 """The form about a cluster. The rules are the operations' and the model's."""
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from portal.clusters.models import Cluster
 from portal.clusters.operations import EDITABLE
@@ -19,3 +20,9 @@ class ClusterForm(forms.ModelForm):
 class NewClusterForm(ClusterForm):
     class Meta(ClusterForm.Meta):
         fields = ("name", *EDITABLE)
+
+
+class RotateForm(forms.Form):
+    tool = forms.CharField(
+        label=_("Tool"), max_length=40, required=False, help_text=_("All of them if empty.")
+    )

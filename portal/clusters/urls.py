@@ -8,4 +8,5 @@ urlpatterns = [
     path("clusters/<slug:name>/", views.cluster_detail, name="cluster"),
     path("clusters/<slug:name>/edit/", views.cluster_edit, name="cluster_edit"),
     path("clusters/<slug:name>/remove/", views.cluster_remove, name="cluster_remove"),
+    path("clusters/<slug:name>/rotate/", views.cluster_rotate, name="cluster_rotate"),
 ]

@@ -4,20 +4,25 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal.accounts.permissions import MemberRequest, requires
 from portal.cluster.base import Right
 from portal.cluster.rights import giving
 from portal.clusters import operations
-from portal.clusters.forms import ClusterForm, NewClusterForm
+from portal.clusters.forms import ClusterForm, NewClusterForm, RotateForm
 from portal.clusters.models import Cluster
 from portal.clusters.operations import ClusterRefusedChange
+
+# Places in the registry that something is wrong with.
+SHOWN = 50
 
 
 def _try(form: ClusterForm, operation: Callable[[], object]) -> bool:
@@ -33,20 +38,26 @@ def _try(form: ClusterForm, operation: Callable[[], object]) -> bool:
 @requires("public")
 @require_GET
 def cluster_list(request: HttpRequest) -> HttpResponse:
-    return render(request, "clusters/cluster_list.html", {"clusters": Cluster.objects.all()})
+    context = {
+        "clusters": Cluster.objects.select_related("registry_state"),
+        "portal_version": settings.VERSION,
+    }
+    return render(request, "clusters/cluster_list.html", context)
 
 
 @requires("public")
 @require_GET
 def cluster_detail(request: HttpRequest, name: str) -> HttpResponse:
-    cluster = get_object_or_404(Cluster, name=name)
-    context: dict[str, Any] = {"cluster": cluster}
+    cluster = get_object_or_404(Cluster.objects.with_places(), name=name)
+    context: dict[str, Any] = {"cluster": cluster, "portal_version": settings.VERSION}
     if getattr(request.user, "is_admin", False):
         missing = [Right(**each) for each in cluster.missing_rights]
         context |= {
             "missing": missing,
             "manifest": yaml.safe_dump(giving(missing), sort_keys=False) if missing else "",
             "findings": cluster.findings(),
+            "rotate_form": RotateForm(),
+            "troubled": cluster.registry_places.exclude(trouble="").select_related("tool")[:SHOWN],
         }
     return render(request, "clusters/cluster_detail.html", context)
 
@@ -95,3 +106,27 @@ def cluster_remove(request: MemberRequest, name: str) -> HttpResponse:
         return redirect("cluster", name)
     messages.success(request, _("The cluster is forgotten. Nothing in it was touched."))
     return redirect("clusters")
+
+
+@requires("admin")
+@require_POST
+def cluster_rotate(request: MemberRequest, name: str) -> HttpResponse:
+    """Have the credentials of all tools changed, or of the one that the form names."""
+    cluster = get_object_or_404(Cluster, name=name)
+    tool = request.POST.get("tool", "").strip()
+    try:
+        count = operations.rotate_credentials(
+            cluster, tool=tool, by=request.user, at=timezone.now()
+        )
+    except ClusterRefusedChange as refused:
+        messages.error(request, str(refused))
+        return redirect("cluster", name)
+    sentence = ngettext(
+        "The credentials of %(count)d tool are changed now; the old ones go when nothing needs "
+        "them any more.",
+        "The credentials of %(count)d tools are changed now; the old ones go when nothing needs "
+        "them any more.",
+        count,
+    )
+    messages.success(request, sentence % {"count": count})
+    return redirect("cluster", name)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from builds.usage import measured_place
 from portal.accounts.permissions import MemberRequest, requires
 from portal.tools import quotas
 from portal.tools.models import QuotaRequest, Tool
@@ -40,6 +41,7 @@ def tool_quotas(request: MemberRequest, name: str) -> HttpResponse:
         "tool": tool,
         "tab": "quotas",
         "uses": uses_of(tool, now=timezone.now()),
+        "place": measured_place(tool),
         "means": [] if tool.cluster_id else limits_that_hold(),
         "requests": [_in_words(each) for each in asked],
         "form": form,

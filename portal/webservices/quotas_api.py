@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from builds.usage import measured_place
 from portal.accounts.permissions import TOOLS
 from portal.problems import refusal
 from portal.tools import quotas
@@ -53,7 +54,11 @@ class ToolQuotas(APIView):
     def get(self, request: Request, name: str) -> Response:
         tool = visible(request, name)
         asked = tool.quota_requests.select_related("tool", "asked_by", "decided_by")
-        answer = {"uses": uses_of(tool, now=timezone.now()), "requests": asked[:REQUESTS]}
+        answer = {
+            "uses": uses_of(tool, now=timezone.now()),
+            "registry": measured_place(tool),
+            "requests": asked[:REQUESTS],
+        }
         return Response(QuotasSerializer(answer).data)
 
     @extend_schema(request=AskSerializer, responses={201: QuotaRequestSerializer})

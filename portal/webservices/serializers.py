@@ -138,8 +138,22 @@ class QuotaRequestSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class MeasureSerializer(serializers.Serializer):
+    """What the registry counted of the tool, images and build cache."""
+
+    used_bytes = serializers.IntegerField()
+    limit_bytes = serializers.IntegerField(help_text="The registry takes no more.")
+    measured_at = serializers.DateTimeField()
+    silent_since = serializers.DateTimeField(
+        source="since", allow_null=True, help_text="Since when it could not be measured again."
+    )
+
+
 class QuotasSerializer(serializers.Serializer):
     uses = UseSerializer(many=True)
+    registry = MeasureSerializer(
+        allow_null=True, help_text="Null where no registry counts, such as on one machine."
+    )
     requests = QuotaRequestSerializer(many=True)
 
 

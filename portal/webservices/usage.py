@@ -46,7 +46,7 @@ class Use:
 
 
 def uses_of(tool: Tool, *, now: datetime) -> list[Use]:
-    """In six queries, however much there is."""
+    """In seven queries, however much there is."""
     used: dict[Resource, int] = used_by_builds(tool, now=now)
     webservice = Webservice.objects.filter(tool=tool, is_wanted=True).first()
     used |= needs(webservice.configuration) if webservice else dict.fromkeys(needs({}), 0)

@@ -5,9 +5,11 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
 
 from portal.clusters import tasks
-from portal.clusters.models import Cluster, RegistryState
+from portal.clusters.models import Cluster, RegistryPlace, RegistryState
 from portal.clusters.operations import ClusterRefusedChange, add_cluster, edit_cluster
 from portal.clusters.registries import look, pause_after
 from tests.clusters.test_clusters import FIELDS
@@ -158,3 +160,81 @@ def test_another_registry_is_looked_at_right_away(with_harbor, ada):
     tasks.look_at_registry(state_id=with_harbor.registry_state.pk)
     edit_cluster(with_harbor, by=ada, at=NOW, registry_is_insecure=False)
     assert RegistryState.objects.get().next_look_at == NOW
+
+
+def test_everyone_sees_how_a_registry_is_and_not_why(with_harbor, harbor, client, api_of, mallory):
+    look(with_harbor.registry_state, now=NOW)
+    page = client.get(f"/clusters/{with_harbor.name}/").content.decode()
+    assert "v2.13.1-6b0e9d5c" in page
+    assert settings.VERSION in page
+    shown = client.get(f"/api/v1/clusters/{with_harbor.name}/").json()
+    assert shown["registry"] == {
+        "host": with_harbor.registry,
+        "kind": "harbor",
+        "is_reachable": True,
+        "since": "2026-05-04T12:00:00Z",
+        "last_seen_at": "2026-05-04T12:00:00Z",
+        "version": "v2.13.1-6b0e9d5c",
+    }
+    assert shown["portal_version"] == settings.VERSION
+    harbor.broken = 503
+    look(with_harbor.registry_state, now=later(1))
+    for address in ("/clusters/", f"/clusters/{with_harbor.name}/"):
+        assert b"answered 503" not in client.get(address).content
+    assert api_of(mallory).get(f"/api/v1/clusters/{with_harbor.name}/registry/").status_code == 403
+
+
+def test_a_registry_that_was_never_looked_at_is_no_error(ada, client):
+    Cluster.objects.create(name="older", created_at=NOW, registry="127.0.0.1:1")
+    for address in ("/clusters/", "/clusters/older/"):
+        assert "not looked at yet" in client.get(address).content.decode()
+    shown = client.get("/api/v1/clusters/older/").json()["registry"]
+    assert (shown["is_reachable"], shown["version"]) == (None, None)
+
+
+def test_administrators_see_what_is_wrong(with_harbor, harbor, client_of, api_of, ada):
+    harbor.broken = 503
+    look(with_harbor.registry_state, now=NOW)
+    RegistryPlace.objects.update(trouble="Harbor answered 412", since=NOW)
+    page = client_of(ada).get(f"/clusters/{with_harbor.name}/").content.decode()
+    assert "answered 503" in page
+    assert "Harbor answered 412" in page
+    place = f"/api/v1/clusters/{with_harbor.name}/registry/"
+    shown = api_of(ada).get(place).json()
+    assert "answered 503" in shown["trouble"]
+    assert (shown["places"], shown["troubled"], shown["changing"]) == (1, 1, 0)
+    [row] = api_of(ada).get(f"{place}places/", {"troubled": "true"}).json()["results"]
+    assert (row["tool"], row["trouble"]) == ("hat", "Harbor answered 412")
+    assert not any(word in str(row).lower() for word in ("encrypted", "secret", "robot"))
+
+
+@pytest.mark.parametrize("tool", ["", "hat"])
+def test_credentials_are_changed_by_a_button_over_rest_and_on_the_command_line(
+    with_harbor, client_of, api_of, ada, tool
+):
+    def is_wanted():
+        changed = RegistryPlace.objects.filter(is_rotating=True).update(is_rotating=False)
+        return changed == 1
+
+    client_of(ada).post(f"/clusters/{with_harbor.name}/rotate/", {"tool": tool})
+    assert is_wanted()
+    place = f"/api/v1/clusters/{with_harbor.name}/registry/rotate/"
+    answer = api_of(ada).post(place, {"tool": tool}, format="json")
+    assert (answer.status_code, answer.json(), is_wanted()) == (202, {"tools": 1}, True)
+    call_command("rotate_registry_credentials", with_harbor.name, "--tool", tool)
+    assert is_wanted()
+
+
+def test_what_cannot_be_changed_is_said(with_harbor, client_of, api_of, alice, ada):
+    place = f"/api/v1/clusters/{with_harbor.name}/registry/rotate/"
+    answer = api_of(ada).post(place, {"tool": "nothing"}, format="json")
+    assert (answer.status_code, "no place" in answer.json()["detail"]) == (422, True)
+    page = client_of(ada).post(
+        f"/clusters/{with_harbor.name}/rotate/", {"tool": "nothing"}, follow=True
+    )
+    assert "no place" in page.content.decode()
+    for arguments in (["nothing"], [with_harbor.name, "--tool", "nothing"]):
+        with pytest.raises(CommandError):
+            call_command("rotate_registry_credentials", *arguments)
+    assert api_of(alice).post(place, {}, format="json").status_code == 403
+    assert not RegistryPlace.objects.filter(is_rotating=True).exists()

@@ -265,3 +265,33 @@ def test_a_build_that_ends_has_its_use_measured(place, hat, alice):
     build.refresh_from_db()
     tasks.build_finished.send(sender=Build, build=build)
     assert RegistryPlace.objects.get().next_look_at != NOW + LOOK_EVERY
+
+
+def test_what_a_registry_counts_is_used(images, place, harbor, client_of, api_of, alice):
+    [quota] = harbor.quotas.values()
+    quota["used"]["storage"] = 3 * 1024**3
+    keep(place)
+    shown = api_of(alice).get("/api/v1/tools/hat/quotas/").json()
+    [storage] = [each for each in shown["uses"] if each["resource"] == "storage_bytes"]
+    assert storage["used"] == 3 * 1024**3
+    assert shown["registry"] == {
+        "used_bytes": 3 * 1024**3,
+        "limit_bytes": storage["limit"],
+        "measured_at": "2026-05-04T12:00:00Z",
+        "silent_since": None,
+    }
+    assert "The image registry counted" in page_of(client_of(alice))
+    harbor.broken = 503
+    keep(place, days(1))
+    assert "could not be asked again since" in page_of(client_of(alice))
+
+
+def page_of(client):
+    return client.get("/tools/hat/quotas/").content.decode()
+
+
+def test_where_no_registry_counts_the_images_do(hat, api_of, alice, make_image):
+    make_image()
+    shown = api_of(alice).get("/api/v1/tools/hat/quotas/").json()
+    [storage] = [each for each in shown["uses"] if each["resource"] == "storage_bytes"]
+    assert (shown["registry"], storage["used"]) == (None, 1)

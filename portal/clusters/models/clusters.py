@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +25,14 @@ class ClusterQuerySet(models.QuerySet["Cluster"]):
     def due(self, now: datetime) -> Self:
         """Those that are to be looked at."""
         return self.filter(next_check_at__lte=now)
+
+    def with_places(self) -> Self:
+        """Each with how many tools have a place in its registry, and with how it is there."""
+        places = Count("registry_places")
+        troubled = Count("registry_places", filter=Q(registry_places__trouble__gt=""))
+        changing = Count("registry_places", filter=Q(registry_places__is_rotating=True))
+        counted = self.annotate(places=places, troubled=troubled, changing=changing)
+        return counted.select_related("registry_state")
 
 
 class Cluster(models.Model):

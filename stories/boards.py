@@ -1,16 +1,15 @@
 """Pages over many records: lists, search, findings, the coverage matrix, traces."""
 
 import csv
-import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Count, Exists, OuterRef, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -23,16 +22,16 @@ from portal.accounts.permissions import MemberRequest, requires
 from stories import evidence, pictures, search, tracing
 from stories.checks import CHECKS
 from stories.decisions import to_madr, to_wikitext
-from stories.kinds import BY_SLUG, KINDS, Kind, split_ident
+from stories.kinds import KINDS, split_ident
+from stories.listing import harmless
 from stories.models import Baseline, Flag, Link, Notification, Record, Revision
 from stories.operations import Refused, mark_read, name_baseline
 from stories.pictures import Node
-from stories.roles import may, may_create
+from stories.roles import may
 from stories.views import find, head
 
 PAGE_SIZE = 50
 RECENT = 12
-EXPORTED_AT_MOST = 100_000
 MATRIX_AT_MOST = 200
 
 
@@ -61,80 +60,6 @@ def home(request: HttpRequest) -> HttpResponse:
 def _recent() -> list[Revision]:
     revisions = Revision.objects.select_related("record", "author").defer("snapshot")
     return list(revisions.order_by("-at", "-pk")[:RECENT])
-
-
-@requires("public")
-@require_GET
-def records(request: HttpRequest, slug: str) -> HttpResponse:
-    """A list of one kind with filters in the address; also as CSV and JSON."""
-    kind = BY_SLUG.get(slug)
-    if kind is None:
-        raise Http404
-    found = filtered(kind, request)
-    if request.GET.get("format") == "csv":
-        return _csv(kind, found[:EXPORTED_AT_MOST])
-    if request.GET.get("format") == "json":
-        listed = [each.snapshot() for each in found.prefetch_related("links__target")[:PAGE_SIZE]]
-        return JsonResponse({"records": listed}, json_dumps_params={"ensure_ascii": False})
-    flags = Flag.objects.filter(record=OuterRef("pk"), cleared_at=None)
-    page = Paginator(found.annotate(is_flagged=Exists(flags)), PAGE_SIZE).get_page(
-        request.GET.get("page")
-    )
-    query = request.GET.copy()
-    query.pop("page", None)
-    context = {
-        "kind": kind,
-        "page": page,
-        "choices": [each for each in kind.fields if each.choices],
-        "asked": request.GET,
-        "query": query.urlencode(),
-        "checks": list(CHECKS.values()),
-        "can_create": may_create(request.user, kind.prefix),
-    }
-    template = "_record_rows.html" if "HX-Request" in request.headers else "record_list.html"
-    return render(request, f"stories/{template}", context)
-
-
-def filtered(kind: Kind, request: HttpRequest) -> QuerySet[Record]:
-    """Records of a kind by what the address asks for: q, status, owner, flag, any choice field."""
-    asked = request.GET
-    found = Record.objects.present().filter(kind=kind.prefix).select_related("status_by")
-    if statuses := [each for each in asked.getlist("status") if each in kind.statuses]:
-        found = found.filter(status__in=statuses)
-    if owner := asked.get("owner", "").strip():
-        found = found.filter(owner__icontains=owner)
-    if code := asked.get("flag", ""):
-        flags = Flag.objects.filter(record=OuterRef("pk"), cleared_at=None, code=code)
-        found = found.filter(Exists(flags))
-    for field in kind.fields:
-        if field.choices and (value := asked.get(field.name)):
-            found = found.filter(**{f"fields__{field.name}": value})
-    order = {"updated": "-updated_at", "title": "title"}.get(asked.get("order", ""), "number")
-    return search.matching(found, asked.get("q", "")).order_by(order, "number")
-
-
-def _csv(kind: Kind, found: Iterable[Record]) -> HttpResponse:
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{kind.slug}.csv"'
-    writer = csv.writer(response)
-    names = [each.name for each in kind.all_fields]
-    writer.writerow(["ident", "title", "status", *names])
-    for record in found:
-        cells = [record.ident, record.title, record.status]
-        cells += [_cell(record.fields.get(name)) for name in names]
-        writer.writerow([_harmless(str(cell)) for cell in cells])
-    return response
-
-
-def _cell(value: Any) -> str:  # noqa: ANN401
-    if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False) if value else ""
-    return "" if value is None else str(value)
-
-
-def _harmless(cell: str) -> str:
-    """No spreadsheet takes it for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 @requires("public")
@@ -254,7 +179,7 @@ def _matrix_csv(stories: Sequence[Record], features: Sequence[Record]) -> HttpRe
     writer.writerow(["story", "title", *(each.ident for each in features)])
     for story in stories:
         marks = ["x" if (story.pk, each.pk) in cells else "" for each in features]
-        writer.writerow([story.ident, _harmless(story.title), *marks])
+        writer.writerow([story.ident, harmless(story.title), *marks])
     return response
 
 

@@ -16,6 +16,7 @@ from stories.models import (
     Record,
     Review,
     Revision,
+    SavedView,
     Support,
     Watch,
 )
@@ -378,3 +379,41 @@ class PreviewSerializer(serializers.Serializer):
         max_length=200_000, allow_blank=True, trim_whitespace=False, write_only=True
     )
     html = serializers.CharField(read_only=True)
+
+
+class FiltersField(serializers.DictField):
+    """Filters by name, each with its values: `{"status": ["open"], "q": ["cron"]}`."""
+
+    child = serializers.ListField(child=serializers.CharField(allow_blank=True), max_length=50)
+
+
+class SavedViewSerializer(serializers.ModelSerializer):
+    """A filter of the list of a kind under a name; `url` is the list with it."""
+
+    owner = serializers.CharField(source="owner.username", read_only=True)
+    kind = serializers.ChoiceField(choices=KIND_CHOICES)
+    filters = FiltersField()
+    url = serializers.CharField(source="get_absolute_url", read_only=True)
+
+    class Meta:
+        model = SavedView
+        fields = [
+            "id",
+            "owner",
+            "kind",
+            "name",
+            "filters",
+            "is_shared",
+            "url",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = ["id", "created_at", "updated_at"]
+
+
+class SavedViewChangeSerializer(serializers.Serializer):
+    """What to change; what is not sent stays."""
+
+    name = serializers.CharField(max_length=100, required=False)
+    filters = FiltersField(required=False)
+    is_shared = serializers.BooleanField(required=False)

@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from stories import boards, feeds, presence, views
+from stories import boards, feeds, listing, presence, viewing, views
 from stories.edits import ending, linking, meeting, moving, talking, writing
 
 
@@ -33,7 +33,11 @@ urlpatterns = [
     path("stories/preview/", writing.record_preview, name="record_preview"),
     path("stories/notifications/", boards.notifications, name="notifications"),
     path("stories/notifications/read/", boards.notifications_read, name="notifications_read"),
-    path("stories/<slug:slug>/", boards.records, name="records"),
+    path("stories/views/", viewing.saved_views, name="saved_views"),
+    path("stories/views/<int:pk>/", viewing.view_change, name="view_change"),
+    path("stories/views/<int:pk>/delete/", viewing.view_delete, name="view_delete"),
+    path("stories/<slug:slug>/", listing.records, name="records"),
+    path("stories/<slug:slug>/views/", viewing.view_add, name="view_add"),
     path("stories/<slug:slug>/new/", writing.record_new, name="record_new"),
     path(f"{_RECORD}/-/edit", writing.record_edit, name="record_edit"),
     path(f"{_RECORD}/-/editors", presence.editors, name="record_editors"),

@@ -48,6 +48,7 @@ from stories.api.talking import (
     ReviewAdd,
     SupportList,
 )
+from stories.api.viewing import SavedViewDetail, SavedViewList
 
 _RECORD = "records/<str:ident>/"
 urlpatterns = [
@@ -103,5 +104,7 @@ urlpatterns = [
     path("features/<str:ident>/use/", FeatureUse.as_view(), name="api_feature_use"),
     path("features/<str:ident>/why/", FeatureWhy.as_view(), name="api_why"),
     path("findings/", FindingList.as_view(), name="api_findings"),
+    path("views/", SavedViewList.as_view(), name="api_saved_views"),
+    path("views/<int:pk>/", SavedViewDetail.as_view(), name="api_saved_view"),
     path("readings/", ReadingList.as_view(), name="api_readings"),
 ]

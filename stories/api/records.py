@@ -13,9 +13,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.accounts.permissions import RECORDS
+from portal.pagination import Cursor
 from portal.problems import refusal
 from portal.tools.api import ReadOrSignIn, person
-from stories import operations, presentation, search
+from stories import filtering, operations, presentation
 from stories.api.base import IF_READ, attempt, current, etag, find, present, shown, version_of
 from stories.kinds import KINDS
 from stories.models import Link, Record, Revision
@@ -36,33 +37,47 @@ from stories.serializers import (
 IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, required=True)
 
 
+class RecordPages(Cursor):
+    """Newest first, or in the order that is asked for."""
+
+    def get_ordering(
+        self, request: Request, queryset: QuerySet, view: APIView | None
+    ) -> tuple[str, ...]:
+        order = filtering.ORDERS.get(request.query_params.get("order", ""), ())
+        return (*order, "-pk")
+
+
 class RecordList(generics.GenericAPIView):
-    """All records. POST makes one; members of the workgroup make any, others a story."""
+    """All records. POST makes one; members of the workgroup make any, others a story.
+
+    With a `kind`, its fields that have choices are filters too. An unknown value finds no record.
+    """
 
     required_role = "public"
     scopes = RECORDS
     permission_classes = [ReadOrSignIn]
     serializer_class = RecordSerializer
+    pagination_class = RecordPages
 
     def get_queryset(self) -> QuerySet[Record]:
         asked = self.request.query_params
         found = Record.objects.present()
-        for name in ("kind", "status"):
-            if asked.get(name):
-                found = found.filter(**{name: asked[name]})
-        if asked.get("owner"):
-            found = found.filter(owner__icontains=asked["owner"])
-        if asked.get("flag"):
-            found = found.filter(flags__code=asked["flag"], flags__cleared_at=None)
-        return search.matching(found, asked.get("q", ""))
+        if asked.get("kind"):
+            found = found.filter(kind=asked["kind"])
+        filters, wrong = filtering.read(KINDS.get(asked.get("kind", "")), dict(asked.lists()))
+        if any(each.code == "broken-filter" for each in wrong):
+            return found.none()
+        return filtering.apply(found, filters)
 
     @extend_schema(
         parameters=[
             OpenApiParameter("kind", str, enum=sorted(KINDS)),
-            OpenApiParameter("status", str),
+            OpenApiParameter("status", str, many=True),
             OpenApiParameter("owner", str),
+            OpenApiParameter("tag", str),
             OpenApiParameter("flag", str, description="The code of a finding."),
             OpenApiParameter("q", str, description="Words that occur in the record."),
+            OpenApiParameter("order", str, enum=sorted(filtering.ORDERS)),
         ],
         responses=RecordSerializer(many=True),
     )

@@ -14,6 +14,7 @@ from stories.models.findings import Flag, Reading
 from stories.models.history import Baseline, Revision, RevisionQuerySet
 from stories.models.links import Link
 from stories.models.records import Record, RecordQuerySet, SearchDocument
+from stories.models.viewing import SavedView, SavedViewQuerySet
 
 __all__ = [
     "Baseline",
@@ -30,6 +31,8 @@ __all__ = [
     "ReviewRound",
     "Revision",
     "RevisionQuerySet",
+    "SavedView",
+    "SavedViewQuerySet",
     "SearchDocument",
     "Support",
     "Watch",

@@ -15,6 +15,7 @@ from stories.operations.talking import (
     watch,
     withdraw_support,
 )
+from stories.operations.viewing import change_view, delete_view, save_view
 from stories.operations.writing import (
     Origin,
     Saved,
@@ -39,10 +40,12 @@ __all__ = [
     "add_link",
     "approve_if_due",
     "carried_over",
+    "change_view",
     "check_quote",
     "confirm_link",
     "create_record",
     "delete_record",
+    "delete_view",
     "edit_record",
     "edited_notes",
     "link_type",
@@ -60,6 +63,7 @@ __all__ = [
     "restore",
     "review",
     "save",
+    "save_view",
     "support",
     "suppress",
     "watch",

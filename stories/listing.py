@@ -1,0 +1,92 @@
+"""The list of all records of a kind, with its filters; also as CSV and JSON."""
+
+import csv
+import json
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from portal.accounts.permissions import requires
+from stories import filtering
+from stories.checks import CHECKS
+from stories.kinds import BY_SLUG, Kind
+from stories.models import Flag, Record, SavedView
+from stories.roles import may, may_create
+
+PAGE_SIZE = 50
+EXPORTED_AT_MOST = 100_000
+
+
+@requires("public")
+@require_GET
+def records(request: HttpRequest, slug: str) -> HttpResponse:
+    """A list of one kind with filters in the address; also as CSV and JSON."""
+    kind = kind_at(slug)
+    filters, wrong = filtering.read(kind, dict(request.GET.lists()))
+    found = filtering.apply(_present(kind), filters)
+    if request.GET.get("format") == "csv":
+        return _csv(kind, found[:EXPORTED_AT_MOST])
+    if request.GET.get("format") == "json":
+        listed = [each.snapshot() for each in found.prefetch_related("links__target")[:PAGE_SIZE]]
+        return JsonResponse({"records": listed}, json_dumps_params={"ensure_ascii": False})
+    context = shown(request, kind, filters)
+    context["wrong"] = [each.sentence for each in wrong if each.code == "broken-filter"]
+    template = "_record_rows.html" if "HX-Request" in request.headers else "record_list.html"
+    return render(request, f"stories/{template}", context)
+
+
+def kind_at(slug: str) -> Kind:
+    if slug not in BY_SLUG:
+        raise Http404
+    return BY_SLUG[slug]
+
+
+def shown(request: HttpRequest, kind: Kind, filters: filtering.Filters) -> dict[str, Any]:
+    """What the page of a list shows."""
+    flags = Flag.objects.filter(record=OuterRef("pk"), cleared_at=None)
+    found = filtering.apply(_present(kind), filters).annotate(is_flagged=Exists(flags))
+    return {
+        "kind": kind,
+        "page": Paginator(found, PAGE_SIZE).get_page(request.GET.get("page")),
+        "choices": [each for each in kind.fields if each.choices],
+        "asked": {name: values[0] for name, values in filters.items()},
+        "query": urlencode(filters, doseq=True),
+        "checks": list(CHECKS.values()),
+        "can_create": may_create(request.user, kind.prefix),
+        "can_share": may(request.user, "contributor"),
+        "saved_views": SavedView.objects.shown_to(request.user).filter(kind=kind.prefix),
+    }
+
+
+def _present(kind: Kind) -> QuerySet[Record]:
+    return Record.objects.present().filter(kind=kind.prefix).select_related("status_by")
+
+
+def _csv(kind: Kind, found: Iterable[Record]) -> HttpResponse:
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{kind.slug}.csv"'
+    writer = csv.writer(response)
+    names = [each.name for each in kind.all_fields]
+    writer.writerow(["ident", "title", "status", *names])
+    for record in found:
+        cells = [record.ident, record.title, record.status]
+        cells += [_cell(record.fields.get(name)) for name in names]
+        writer.writerow([harmless(str(cell)) for cell in cells])
+    return response
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False) if value else ""
+    return "" if value is None else str(value)
+
+
+def harmless(cell: str) -> str:
+    """No spreadsheet takes it for a formula."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -1,6 +1,6 @@
 """Which records a list shows, of one kind or of all: what may be asked, and what that means."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db.models import Exists, OuterRef, QuerySet, TextField, Value
 from django.db.models.functions import Concat
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from stories import search
 from stories.checks import CHECKS
 from stories.guards import Missing
-from stories.kinds import KINDS, Kind
+from stories.kinds import KINDS, Kind, Label
 from stories.models import Flag, Record, SearchDocument
 
 TEXTS = ("q", "owner", "tag")
@@ -52,12 +52,29 @@ def _wrong(kind: Kind | None, name: str, values: Sequence[str]) -> Missing | Non
     return None
 
 
-def choices_of(kind: Kind | None) -> dict[str, Container[str]]:
-    """The filters that have certain values, with these."""
+def choices_of(kind: Kind | None) -> dict[str, Mapping[str, Label]]:
+    """The filters that have certain values, with these and how people call them."""
     fields = kind.fields if kind else ()
     own = {field.name: dict(field.choices) for field in fields if field.choices}
-    statuses = {name for each in ([kind] if kind else KINDS.values()) for name in each.statuses}
-    return {**own, "status": statuses, "flag": CHECKS, "order": ORDERS}
+    statuses: dict[str, Label] = {}
+    for each in [kind] if kind else KINDS.values():
+        statuses |= each.statuses
+    checks = {check.code: check.label for check in CHECKS.values()}
+    orders = {"updated": _("last change"), "title": _("title")}
+    return {**own, "status": statuses, "flag": checks, "order": orders}
+
+
+def words(kind: Kind, filters: Filters) -> str:
+    """Filters as people read them, also those that the kind does not know any more."""
+    names: dict[str, Label] = {field.name: field.label for field in kind.fields}
+    names |= {"q": _("Words"), "status": _("Status"), "owner": _("Owner"), "tag": _("Tag")}
+    names |= {"flag": _("Finding"), "order": _("Order")}
+    choices = choices_of(kind)
+    told = []
+    for name, values in filters.items():
+        called = " / ".join(str(choices.get(name, {}).get(each, each)) for each in values)
+        told.append(f"{names.get(name, name)}: {called}")
+    return ", ".join(told)
 
 
 def apply(found: QuerySet[Record], filters: Filters) -> QuerySet[Record]:

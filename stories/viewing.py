@@ -27,10 +27,14 @@ def saved_views(request: MemberRequest) -> HttpResponse:
 
 def _listed(request: MemberRequest) -> dict[str, Any]:
     kept = set(SavedView.objects.kept_by(request.user).values_list("pk", flat=True))
-    views = list(SavedView.objects.shown_to(request.user))
+    own: list[tuple[SavedView, str]] = []
+    shared: list[tuple[SavedView, str]] = []
+    for view in SavedView.objects.shown_to(request.user):
+        place = own if view.owner_id == request.user.pk else shared
+        place.append((view, filtering.words(view.kind_of, view.filters)))
     return {
-        "own": [each for each in views if each.owner_id == request.user.pk],
-        "shared": [each for each in views if each.owner_id != request.user.pk],
+        "own": own,
+        "shared": shared,
         "kept": kept,
         "can_share": may(request.user, "contributor"),
     }

@@ -62,8 +62,3 @@ class SavedView(models.Model):
     def query(self) -> str:
         """The filter as an address holds it."""
         return urlencode(self.filters, doseq=True)
-
-    @property
-    def words(self) -> str:
-        """The filter as people read it."""
-        return ", ".join(f"{name}: {' / '.join(values)}" for name, values in self.filters.items())

@@ -194,7 +194,9 @@ def test_a_filter_is_saved_renamed_and_deleted_on_pages(client_of, alice):
     assert answer.headers["Location"] == "/stories/stories/?q=cron&status=proposed"
     view = SavedView.objects.get()
     client.post(f"/stories/views/{view.pk}/", {"name": "Ours"})
-    assert "Ours" in client.get("/stories/views/").content.decode()
+    page = client.get("/stories/views/").content.decode()
+    assert "Ours" in page
+    assert "Words: cron, Status: Proposed" in page
     client.post(f"/stories/views/{view.pk}/delete/")
     assert not SavedView.objects.exists()
 

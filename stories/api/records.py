@@ -19,7 +19,7 @@ from portal.tools.api import ReadOrSignIn, person
 from stories import filtering, operations, presentation
 from stories.api.base import IF_READ, attempt, current, etag, find, present, shown, version_of
 from stories.kinds import KINDS
-from stories.models import Link, Record, Revision
+from stories.models import Record, Revision
 from stories.operations import Origin
 from stories.serializers import (
     ChangeSerializer,
@@ -202,9 +202,9 @@ class RecordLinks(APIView):
     def get(self, request: Request, ident: str) -> Response:
         return Response(LinkSerializer(find(ident).outgoing_links(), many=True).data)
 
-    @extend_schema(request=NewLinkSerializer, responses={201: LinkSerializer})
+    @extend_schema(request=NewLinkSerializer, responses={201: LinkSerializer}, parameters=[IF_READ])
     def post(self, request: Request, ident: str) -> Response:
-        record = present(ident)
+        record = current(request, ident)
         new = NewLinkSerializer(data=request.data)
         new.is_valid(raise_exception=True)
         given = dict(new.validated_data)
@@ -228,10 +228,10 @@ class RecordLink(APIView):
     scopes = RECORDS
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None}, parameters=[IF_READ])
     def delete(self, request: Request, ident: str, pk: int) -> Response:
-        links = Link.objects.select_related("source", "target")
-        link = get_object_or_404(links, pk=pk, source=present(ident))
+        record = current(request, ident)
+        link = get_object_or_404(record.links.select_related("target"), pk=pk)
         attempt(operations.remove_link, link, by=person(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -10,15 +10,15 @@ from django.views.decorators.http import require_POST
 
 from portal.accounts.permissions import MemberRequest, requires
 from stories import operations
-from stories.edits.base import attempt, writable
+from stories.edits.base import attempt, on_current
 from stories.models import Record, Revision
 from stories.views import find
 
 
 @requires("admin")
 @require_POST
-def record_merge(request: MemberRequest, ident: str) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def record_merge(request: MemberRequest, record: Record) -> HttpResponse:
     other = Record.objects.by_ident(request.POST.get("to", "")).first()
     if other is None:
         messages.error(request, _("There is no record of that name."))
@@ -32,8 +32,8 @@ def record_merge(request: MemberRequest, ident: str) -> HttpResponse:
 
 @requires("admin")
 @require_POST
-def record_delete(request: MemberRequest, ident: str) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def record_delete(request: MemberRequest, record: Record) -> HttpResponse:
     reason = request.POST.get("reason", "")
     attempt(
         request,

@@ -9,14 +9,14 @@ from django.views.decorators.http import require_POST
 
 from portal.accounts.permissions import MemberRequest, requires
 from stories import operations
-from stories.edits.base import attempt, writable
+from stories.edits.base import attempt, on_current
 from stories.models import Link, Record
 
 
 @requires("member")
 @require_POST
-def link_add(request: MemberRequest, ident: str) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def link_add(request: MemberRequest, record: Record) -> HttpResponse:
     sent = request.POST
     other = Record.objects.by_ident(sent.get("to", "")).first()
     if other is None:
@@ -48,8 +48,8 @@ def _link_of(record: Record, pk: int) -> Link:
 
 @requires("member")
 @require_POST
-def link_remove(request: MemberRequest, ident: str, pk: int) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def link_remove(request: MemberRequest, record: Record, pk: int) -> HttpResponse:
     link = _link_of(record, pk)
     attempt(request, lambda: operations.remove_link(link, by=request.user, at=timezone.now()))
     return redirect(record)
@@ -57,8 +57,8 @@ def link_remove(request: MemberRequest, ident: str, pk: int) -> HttpResponse:
 
 @requires("workgroup")
 @require_POST
-def link_confirm(request: MemberRequest, ident: str, pk: int) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def link_confirm(request: MemberRequest, record: Record, pk: int) -> HttpResponse:
     link = _link_of(record, pk)
     attempt(request, lambda: operations.confirm_link(link, by=request.user, at=timezone.now()))
     return redirect(record)

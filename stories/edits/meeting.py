@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -11,6 +12,7 @@ from portal.accounts.permissions import MemberRequest, requires
 from stories import operations
 from stories.edits.base import attempt, writable
 from stories.models import MinuteLine, Record
+from stories.operations import Stale
 from stories.views import head
 
 
@@ -35,7 +37,10 @@ def minutes(request: MemberRequest, ident: str) -> HttpResponse:
                 meeting, topic=number, text=sent.get("text", ""), by=request.user, at=timezone.now()
             )
 
-        attempt(request, write)
+        try:
+            attempt(request, write)
+        except Stale as stale:
+            messages.error(request, str(stale))
         if "HX-Request" not in request.headers:
             return redirect(f"{request.path}?topic={topic}")
     context = head(request, meeting, "minutes") | {

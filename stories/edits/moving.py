@@ -8,13 +8,14 @@ from django.views.decorators.http import require_POST
 
 from portal.accounts.permissions import MemberRequest, requires
 from stories import operations
-from stories.edits.base import attempt, day_of, writable
+from stories.edits.base import attempt, day_of, on_current
+from stories.models import Record
 
 
 @requires("member")
 @require_POST
-def record_move(request: MemberRequest, ident: str) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def record_move(request: MemberRequest, record: Record) -> HttpResponse:
     sent = request.POST
     attempt(
         request,
@@ -33,8 +34,8 @@ def record_move(request: MemberRequest, ident: str) -> HttpResponse:
 
 @requires("workgroup")
 @require_POST
-def record_reconfirm(request: MemberRequest, ident: str) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def record_reconfirm(request: MemberRequest, record: Record) -> HttpResponse:
     review_by = day_of(request.POST.get("review_by", "")) or timezone.now().date()
     attempt(
         request,

@@ -9,14 +9,14 @@ from django.views.decorators.http import require_POST
 from portal.accounts.permissions import MemberRequest, requires
 from portal.tools.models import Tool
 from stories import operations
-from stories.edits.base import attempt, writable
-from stories.models import Comment
+from stories.edits.base import attempt, on_current
+from stories.models import Comment, Record
 
 
 @requires("member")
 @require_POST
-def comment_add(request: MemberRequest, ident: str) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def comment_add(request: MemberRequest, record: Record) -> HttpResponse:
     sent = request.POST
     kind = sent.get("kind", "")
     attempt(
@@ -33,23 +33,24 @@ def comment_add(request: MemberRequest, ident: str) -> HttpResponse:
             else None,
         ),
     )
-    return redirect("record_discussion", ident)
+    return redirect("record_discussion", record.ident)
 
 
 @requires("member")
 @require_POST
-def comment_resolve(request: MemberRequest, ident: str, pk: int) -> HttpResponse:
-    comment = get_object_or_404(writable(ident).comments.select_related("record"), pk=pk)
+@on_current
+def comment_resolve(request: MemberRequest, record: Record, pk: int) -> HttpResponse:
+    comment = get_object_or_404(record.comments.all(), pk=pk)
     attempt(
         request, lambda: operations.resolve_comment(comment, by=request.user, at=timezone.now())
     )
-    return redirect("record_discussion", ident)
+    return redirect("record_discussion", record.ident)
 
 
 @requires("workgroup")
 @require_POST
-def review_add(request: MemberRequest, ident: str) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def review_add(request: MemberRequest, record: Record) -> HttpResponse:
     sent = request.POST
     attempt(
         request,
@@ -61,13 +62,13 @@ def review_add(request: MemberRequest, ident: str) -> HttpResponse:
             text=sent.get("text", ""),
         ),
     )
-    return redirect("record_discussion", ident)
+    return redirect("record_discussion", record.ident)
 
 
 @requires("member")
 @require_POST
-def support_set(request: MemberRequest, ident: str) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def support_set(request: MemberRequest, record: Record) -> HttpResponse:
     sent = request.POST
     if "withdraw" in sent:
         operations.withdraw_support(record, by=request.user)
@@ -91,7 +92,7 @@ def support_set(request: MemberRequest, ident: str) -> HttpResponse:
 
 @requires("member")
 @require_POST
-def watch_set(request: MemberRequest, ident: str) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def watch_set(request: MemberRequest, record: Record) -> HttpResponse:
     operations.watch(record, by=request.user, level=request.POST.get("level", ""))
     return redirect(record)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.accounts.permissions import MemberRequest, requires
 from stories import forms, operations, presentation
-from stories.edits.base import attempt, writable
+from stories.edits.base import attempt, on_current, writable
 from stories.kinds import BY_SLUG, Kind
 from stories.models import Record
 from stories.operations import Conflict, Origin, Refused, Saved, Stale
@@ -201,11 +201,11 @@ def record_preview(request: MemberRequest) -> HttpResponse:
 
 @requires("member")
 @require_POST
-def record_restore(request: MemberRequest, ident: str, number: int) -> HttpResponse:
-    record = writable(ident)
+@on_current
+def record_restore(request: MemberRequest, record: Record, number: int) -> HttpResponse:
     attempt(
         request,
         lambda: operations.restore(record, number, by=request.user, at=timezone.now()),
         _("Version %(number)s is the newest again.") % {"number": number},
     )
-    return redirect("record_history", ident)
+    return redirect("record_history", record.ident)

@@ -6,7 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from stories.models import Baseline, Record
-from stories.operations import edit_record, name_baseline
+from stories.operations import add_link, edit_record, name_baseline
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +100,7 @@ def behind(record_of, wanda):
 @pytest.mark.parametrize(
     ("leaf", "sent"),
     [
+        ("links", {"type": "relates_to", "to": "US-2"}),
         ("moves", {"to": "deferred", "reason": "later", "look_again_on": "2999-01-01"}),
         ("revisions/1/restore", {}),
         ("merge", {"into": "US-2"}),
@@ -114,6 +115,17 @@ def test_a_change_made_from_an_old_version_is_refused(behind, api_of, ada, leaf,
     other = api_of(ada).post(place, sent, headers={"If-Match": '"US-2.v1"'})
     assert other.status_code == 412
     assert Record.objects.by_ident("US-1").get().version == 2
+
+
+def test_a_link_is_removed_only_from_the_version_that_was_read(behind, api, wanda):
+    ends = [Record.objects.by_ident(ident).get() for ident in ("US-1", "US-2")]
+    link = add_link(ends[0], "relates_to", ends[1], by=wanda, at=NOW)
+    place = f"{URL}records/US-1/links/{link.pk}/"
+    assert api.delete(place, headers={"If-Match": '"US-1.v2"'}).status_code == 412
+    assert api.delete(place, headers={"If-Match": "nonsense"}).status_code == 412
+    assert ends[0].links.exists()
+    assert api.delete(place, headers={"If-Match": '"US-1.v3"'}).status_code == 204
+    assert not ends[0].links.exists()
 
 
 def test_a_change_made_from_the_newest_version_is_taken(behind, api):

@@ -83,7 +83,7 @@ def _submit(build: Build, order: Order, *, engine: BuildEngine, now: datetime) -
     try:
         engine.submit(order)
     except OrderRefused as refused:
-        _move(build, Status.FAILED, now=now, reason_code=refused.code, reason=refused.reason)
+        end_build(build, Status.FAILED, now=now, reason_code=refused.code, reason=refused.reason)
         return timedelta(0)
     return engine.pace.lively
 
@@ -159,17 +159,17 @@ def _finish(build: Build, seen: Observation, *, now: datetime) -> timedelta:
             "The build's process ended without a result: the machine restarted, or it was killed. "
             "Nothing is wrong with your code; start the build again."
         )
-        _move(build, Status.FAILED, now=now, reason_code=Reason.ENGINE_LOST, reason=reason)
+        end_build(build, Status.FAILED, now=now, reason_code=Reason.ENGINE_LOST, reason=reason)
     else:
         code = seen.reason_code or Reason.ENGINE_ERROR
         status = Status.TIMED_OUT if code == Reason.TIMED_OUT else Status.FAILED
-        _move(build, status, now=now, reason_code=code, reason=seen.reason)
+        end_build(build, status, now=now, reason_code=code, reason=seen.reason)
     return timedelta(0)
 
 
 def _succeed(build: Build, made: BuiltImage, *, now: datetime) -> None:
     with transaction.atomic():
-        if not _move(build, Status.SUCCEEDED, now=now):
+        if not end_build(build, Status.SUCCEEDED, now=now):
             return
         Image.objects.create(
             tool=build.tool,
@@ -222,7 +222,7 @@ def _stop(
     """Keep the output, have the processes ended, and move only when they are gone."""
     seen = engine.observe(order)
     if seen.phase is Phase.MISSING:
-        _move(
+        end_build(
             build,
             Status(build.stop_as),
             now=now,
@@ -236,7 +236,7 @@ def _stop(
     return engine.pace.lively
 
 
-def _move(
+def end_build(
     build: Build, status: Status, *, now: datetime, reason_code: str = "", reason: str = ""
 ) -> bool:
     """End the build, with a row in the tool's history."""

@@ -99,10 +99,10 @@ def make_release(
 
 def why_not_here(image: Image, cause: Cause = Cause.DEPLOYED) -> str:
     """What stands against a release of it as to its place, in words, or ""."""
-    tool = Tool.objects.get(pk=image.tool_id)
-    move = tool.relocations.under_way().first()
     if cause == Cause.MOVED:
         return ""
+    tool = Tool.objects.get(pk=image.tool_id)
+    move = tool.relocations.under_way().first()
     if move and move.status != RelocationStatus.REQUESTED:
         return moving(move)
     return elsewhere(image) if image.build.cluster_id != tool.cluster_id else ""
@@ -211,7 +211,14 @@ def builds_to_deploy(*, finished_after: datetime, finished_before: datetime) -> 
 
 def is_to_be_deployed(build: Build) -> bool:
     """Whether somebody asked for just this, or the webservice follows its branch and may go on."""
+    if is_of_a_move(build):
+        return False
     return _is_asked_for(build) or (_is_followed(build) and not why_not_by_itself(build))
+
+
+def is_of_a_move(build: Build) -> bool:
+    """Whether it was made to move its tool, which then deploys it."""
+    return Relocation.objects.filter(build=build).exists()
 
 
 def _is_asked_for(build: Build) -> bool:
@@ -230,6 +237,8 @@ def _is_followed(build: Build) -> bool:
 
 def is_held_back(build: Build) -> bool:
     """Whether it would have been deployed by itself, had nothing stood against it."""
+    if is_of_a_move(build):
+        return False
     return not _is_asked_for(build) and _is_followed(build) and bool(why_not_by_itself(build))
 
 

@@ -1,6 +1,7 @@
 """What administrators may ask for about moving a tool; HTML and REST call these."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -99,3 +100,26 @@ def cancel_move(move: Relocation, *, by: User, at: datetime) -> None:
             raise MoveRefused(
                 _("It is too late to cancel this move: it has switched, or has come to its end.")
             )
+
+
+def steps_of(move: Relocation) -> list[dict[str, Any]]:
+    """Each step that it took, when and why, the first being that it was asked for."""
+    asked = {
+        "status": str(RelocationStatus.REQUESTED),
+        "label": move.LABELS[RelocationStatus.REQUESTED],
+        "at": move.created_at,
+        "actor": move.actor,
+        "reason_code": "",
+        "reason": "",
+    }
+    return [asked] + [
+        {
+            "status": each.to_status,
+            "label": move.LABELS[RelocationStatus(each.to_status)],
+            "at": each.at,
+            "actor": each.actor,
+            "reason_code": each.reason_code,
+            "reason": each.reason,
+        }
+        for each in move.moves.select_related("actor")
+    ]

@@ -126,6 +126,17 @@ def elsewhere(image: Image) -> str:
     }
 
 
+def image_here(image: Image) -> Image | None:
+    """The image, or one of the same source where the tool lives now, if it was moved."""
+    built, place = image.build, image.tool.cluster
+    if built.cluster == place:
+        return image
+    images = image.tool.images.filter(removed_at=None, build__cluster=place)
+    same = {name: getattr(built, name) for name in ("source_url", "subdirectory", "commit")}
+    found = images.filter(**{f"build__{name}": value for name, value in same.items()}).first()
+    return found if built.commit else None
+
+
 def go_live(starting: Release, *, at: datetime) -> bool:
     """Have it take over from the live one; False if meanwhile it was not to any more.
 

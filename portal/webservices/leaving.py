@@ -46,7 +46,8 @@ def leave(tool: Tool, place: ClusterRow | None, *, here: Machine, now: datetime)
 
 def forget(tool: Tool, place: ClusterRow | None, *, now: datetime) -> None:
     """Note that its images and replicas there are of no use any more."""
-    tool.images.filter(build__cluster=place, removed_at=None).update(removed_at=now)
+    images = tool.images.filter(build__cluster=place, removed_at=None)
+    images.update(removed_at=now, is_left_over=place is not None)
     _replicas(tool, place).delete()
 
 

@@ -52,8 +52,9 @@ class MoveSerializer(serializers.ModelSerializer):
     class Meta:
         model = Relocation
         fields = [
-            "id", "from_cluster", "to_cluster", "status", "reason_code", "reason", "waits_for", "build",
-            "release", "actor", "created_at", "cancel_asked_at", "switched_at", "ended_at", "steps",
+            "id", "from_cluster", "to_cluster", "status", "reason_code", "reason", "waits_for",
+            "build", "release", "actor", "created_at", "cancel_asked_at", "switched_at",
+            "ended_at", "steps",
         ]  # fmt: skip
         read_only_fields = fields
 

@@ -30,8 +30,6 @@ from portal.tools.operations import Variable, record_event, seal, unseal, variab
 
 # How long until the next look while it waits for its turn; the engine says how long otherwise.
 QUEUED = timedelta(seconds=2)
-# Output not older than this counts as lively.
-RECENT = timedelta(seconds=5)
 # Looks at one call, so that a flood of output is taken over quickly but the task stays short.
 READS_AT_ONCE = 8
 
@@ -106,7 +104,7 @@ def _follow(
     if _is_past_deadline(build, now):
         return timedelta(0)
     heard = build.last_output_at or build.started_at or now
-    return engine.pace.lively if now - heard < RECENT else engine.pace.quiet
+    return engine.pace.after(now - heard)
 
 
 def _take_logs(

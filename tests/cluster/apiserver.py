@@ -1,9 +1,11 @@
 """The control plane of a cluster: etcd, API server and controllers."""
 
+import json
 import socket
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,7 @@ class ControlPlane:
     address: str
     server: Server
     authority: Authority
+    etcd_url: str
 
     def identity(self, name: str, *groups: str) -> Path:
         """A kubeconfig for a part of Kubernetes, under the name that its role is bound to."""
@@ -41,17 +44,29 @@ class ControlPlane:
         return kubeconfig.by_certificate(path, self.server, pair)
 
 
-def start_control_plane(processes: Processes, address: str = LOOPBACK) -> ControlPlane:
+def start_control_plane(
+    processes: Processes,
+    address: str = LOOPBACK,
+    *,
+    etcd_bytes: int = 0,
+    audit_log: Path | None = None,
+) -> ControlPlane:
+    """`etcd_bytes` is when etcd is full; its own default where it is 0.
+
+    Every request that was answered is written into `audit_log`, as a line of JSON.
+    """
     authority = Authority(processes.folder / "pki")
     server = Server(f"https://{address}:{free_port()}", authority.certificate)
-    plane = ControlPlane(address, server, authority)
+    etcd_url = _start_etcd(processes, etcd_bytes)
+    plane = ControlPlane(address, server, authority, etcd_url)
     keys = authority.signing_keys("service-accounts")
-    _start_apiserver(processes, plane, keys, etcd_url=_start_etcd(processes))
+    flags = _audit(processes.folder, audit_log) if audit_log else ()
+    _start_apiserver(processes, plane, keys, flags)
     _start_controllers(processes, plane, keys)
     return plane
 
 
-def _start_etcd(processes: Processes) -> str:
+def _start_etcd(processes: Processes, quota: int) -> str:
     client, peer = (f"http://{LOOPBACK}:{free_port()}" for _number in range(2))
     argv = [
         debian.etcd(),
@@ -63,14 +78,24 @@ def _start_etcd(processes: Processes) -> str:
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=lab={peer}",
         "--unsafe-no-fsync",
+        f"--quota-backend-bytes={quota}",
         "--log-level=warn",
     ]
     processes.start("etcd", argv)
     return client
 
 
+def _audit(folder: Path, log: Path) -> tuple[str, ...]:
+    rules = [{"level": "Metadata", "omitStages": ["RequestReceived", "ResponseStarted"]}]
+    policy = folder / "audit.json"
+    policy.write_text(
+        json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules})
+    )
+    return f"--audit-policy-file={policy}", f"--audit-log-path={log}"
+
+
 def _start_apiserver(
-    processes: Processes, plane: ControlPlane, keys: KeyPair, *, etcd_url: str
+    processes: Processes, plane: ControlPlane, keys: KeyPair, flags: Sequence[str]
 ) -> None:
     """Ready when etcd is, too."""
     authority = plane.authority
@@ -78,7 +103,7 @@ def _start_apiserver(
     kubelet = authority.client("kube-apiserver-kubelet-client", "system:masters")
     argv = [
         KUBERNETES.program("kube-apiserver"),
-        f"--etcd-servers={etcd_url}",
+        f"--etcd-servers={plane.etcd_url}",
         f"--bind-address={plane.address}",
         f"--secure-port={plane.server.url.rpartition(':')[2]}",
         f"--service-cluster-ip-range={SERVICE_NETWORK}",
@@ -96,6 +121,7 @@ def _start_apiserver(
         "--enable-admission-plugins=NodeRestriction,PodSecurity",
         "--allow-privileged=true",
         "--profiling=false",
+        *flags,
     ]
     ready = f"{plane.server.url}/readyz"
     processes.start("kube-apiserver", argv, ready=lambda: answers(ready, authority.certificate))
@@ -115,6 +141,8 @@ def _start_controllers(processes: Processes, plane: ControlPlane, keys: KeyPair)
         f"--root-ca-file={plane.authority.certificate}",
         "--use-service-account-credentials=true",
         "--leader-elect=false",
+        # On a busy machine a node that is late is not gone.
+        "--node-monitor-grace-period=10m",
         *UNTHROTTLED,
         "--profiling=false",
     ]

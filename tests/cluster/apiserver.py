@@ -1,6 +1,5 @@
 """The control plane of a cluster: etcd, API server and controllers."""
 
-import json
 import socket
 import ssl
 import urllib.error
@@ -49,18 +48,14 @@ def start_control_plane(
     address: str = LOOPBACK,
     *,
     etcd_bytes: int = 0,
-    audit_log: Path | None = None,
+    flags: Sequence[str] = (),
 ) -> ControlPlane:
-    """`etcd_bytes` is when etcd is full; its own default where it is 0.
-
-    Every request that was answered is written into `audit_log`, as a line of JSON.
-    """
+    """`etcd_bytes` is when etcd is full, its own default where it is 0; `flags` the server's."""
     authority = Authority(processes.folder / "pki")
     server = Server(f"https://{address}:{free_port()}", authority.certificate)
     etcd_url = _start_etcd(processes, etcd_bytes)
     plane = ControlPlane(address, server, authority, etcd_url)
     keys = authority.signing_keys("service-accounts")
-    flags = _audit(processes.folder, audit_log) if audit_log else ()
     _start_apiserver(processes, plane, keys, flags)
     _start_controllers(processes, plane, keys)
     return plane
@@ -83,15 +78,6 @@ def _start_etcd(processes: Processes, quota: int) -> str:
     ]
     processes.start("etcd", argv)
     return client
-
-
-def _audit(folder: Path, log: Path) -> tuple[str, ...]:
-    rules = [{"level": "Metadata", "omitStages": ["RequestReceived", "ResponseStarted"]}]
-    policy = folder / "audit.json"
-    policy.write_text(
-        json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules})
-    )
-    return f"--audit-policy-file={policy}", f"--audit-log-path={log}"
 
 
 def _start_apiserver(
@@ -141,8 +127,6 @@ def _start_controllers(processes: Processes, plane: ControlPlane, keys: KeyPair)
         f"--root-ca-file={plane.authority.certificate}",
         "--use-service-account-credentials=true",
         "--leader-elect=false",
-        # On a busy machine a node that is late is not gone.
-        "--node-monitor-grace-period=10m",
         *UNTHROTTLED,
         "--profiling=false",
     ]

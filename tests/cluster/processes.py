@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 MARK = "PORTAL_LAB"
@@ -46,6 +47,11 @@ class Processes:
         self.logs = folder / "logs"
         self.logs.mkdir(exist_ok=True)
         self._started: dict[str, subprocess.Popen] = {}
+        self._how: dict[str, Callable[[], None]] = {}
+
+    def again(self, name: str) -> None:
+        """Start a program that was stopped or killed as it was started before."""
+        self._how[name]()
 
     def start(
         self,
@@ -60,7 +66,10 @@ class Processes:
 
         Once `enter` is set, programs start in the machine that it leads into.
         """
-        with (self.logs / f"{name}.log").open("wb") as log:
+        self._how[name] = partial(
+            self.start, name, argv, ready=ready, environment=environment, seconds=seconds
+        )
+        with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 [*self.enter, *map(str, argv)],
                 env={**os.environ, **(environment or {}), MARK: str(self.folder)},

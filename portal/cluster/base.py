@@ -25,8 +25,12 @@ class CredentialsRefused(ClusterUnavailable):
     """The cluster does not know the portal: its token ran out, or was taken away."""
 
 
+class NotAllowed(ClusterUnavailable):
+    """The portal's account lacks a right. Nothing is wrong with what was asked: ask again later."""
+
+
 class ClusterRefused(ClusterError):
-    """The cluster understood and said no: a quota, an admission rule, a missing permission."""
+    """The cluster understood and said no: a quota, an admission rule."""
 
     def __init__(self, message: str, *, status: int = 422) -> None:
         super().__init__(message)
@@ -111,14 +115,18 @@ class Cluster(Protocol):
     ) -> Listing:
         """All objects of a kind, in one namespace or in all, that have these labels."""
 
+    def position(self, kind: Kind, *, labels: Mapping[str, str] | None = None) -> str:
+        """The version from which to watch to hear of everything that happens from now on."""
+
     def create(self, manifest: Manifest) -> bool:
         """Make the object; False if it was made before. Raises ForeignObject."""
 
-    def apply(self, manifest: Manifest) -> Manifest:
+    def apply(self, manifest: Manifest, *, there: Manifest | None = None) -> Manifest:
         """Have the object be as the manifest says, as far as the manifest says anything.
 
-        What others set beside it stays; what was set before and is no longer named goes. Raises
-        ForeignObject if the object is there and does not have the portal's label.
+        What others set beside it stays; what was set before and is no longer named goes. Nothing
+        is written where it is so already; `there` is the object as just read, which saves reading
+        it again. Raises ForeignObject if it is there and does not have the portal's label.
         """
 
     def merge(self, kind: Kind, name: str, changes: Manifest, *, namespace: str = "") -> Manifest:
@@ -148,8 +156,12 @@ class Cluster(Protocol):
         since: datetime | None = None,
         is_previous: bool = False,
         tail_lines: int | None = None,
+        is_stamped: bool = False,
     ) -> bytes:
-        """What a container printed, at most `limit` bytes; empty if there is nothing (yet)."""
+        """What a container printed, at most `limit` bytes; empty if there is nothing (yet).
+
+        `since` counts in whole seconds. With `is_stamped` each line begins with its time.
+        """
 
 
 def is_ours(manifest: Manifest) -> bool:

@@ -1,4 +1,4 @@
-"""Follow what happens to the objects of one kind: list them once, then watch on from there."""
+"""Follow what happens to the objects of one kind."""
 
 import logging
 import random
@@ -13,14 +13,17 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 # How long one watch lasts at most; the next one goes on where it ended.
 WATCH_SECONDS = 300
-LISTED = "LISTED"
+
+
+class NotTaken(ClusterError):
+    """Whoever was told could not take it in, such as a database that is away: tell it again."""
 
 
 class Informer:
-    """Tells of every object once at the start, and of every change after that.
+    """Says at the start that anything may have happened, and tells of every change after that.
 
-    A connection that breaks off is taken up again where it was; only when the cluster has
-    forgotten that place are the objects listed anew, and told of anew.
+    A connection that breaks off is taken up again where it was. When the cluster has forgotten
+    that place, everything begins anew: what was missed is not known, what was removed least of all.
     """
 
     def __init__(
@@ -28,14 +31,15 @@ class Informer:
         cluster: Cluster,
         kind: Kind,
         *,
+        begin: Callable[[], None],
         tell: Callable[[Change], None],
         labels: Mapping[str, str] | None = None,
         watch_seconds: int = WATCH_SECONDS,
     ) -> None:
         self._cluster, self._kind, self._labels = cluster, kind, labels
-        self._tell = tell
+        self._begin, self._tell = begin, tell
         self._seconds = watch_seconds
-        # From where to watch on; "" when the objects have to be listed.
+        # From where to watch on; "" when it has to begin.
         self._since = ""
 
     def run(self, stop: threading.Event) -> None:
@@ -54,20 +58,20 @@ class Informer:
                 stop.wait(pause)
 
     def step(self, stop: threading.Event) -> None:
-        """List if need be, and watch once. Raises ClusterError."""
+        """Begin if need be, and watch once. Raises ClusterError."""
         if not self._since:
-            listing = self._cluster.list(self._kind, labels=self._labels)
-            for item in listing.items:
-                self._tell(Change(LISTED, item))
-            self._since = listing.resource_version
+            # First the place, then the beginning: nothing is lost between the two.
+            since = self._cluster.position(self._kind, labels=self._labels)
+            self._begin()
+            self._since = since
         changes = self._cluster.watch(
             self._kind, since=self._since, labels=self._labels, seconds=self._seconds
         )
         for change in changes:
-            self._since = change.resource_version
             # A bookmark says only how far the watch has come.
             if change.type != "BOOKMARK":
                 self._tell(change)
+            self._since = change.resource_version
             if stop.is_set():
                 return
 

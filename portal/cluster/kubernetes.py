@@ -1,6 +1,7 @@
 """A real cluster: the only module that imports the Kubernetes client, and its errors end here."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -21,12 +22,14 @@ from portal.cluster.base import (
     ForeignObject,
     Listing,
     Manifest,
+    NotAllowed,
     Right,
     WatchExpired,
     is_ours,
     named,
     selector,
 )
+from portal.cluster.drift import is_as_wanted, stamped
 from portal.cluster.kinds import Kind, kind_of
 
 APPLY = "application/apply-patch+yaml"
@@ -34,6 +37,9 @@ MERGE = "application/merge-patch+json"
 # A watch sends a bookmark about every minute; a connection that is silent for longer is dead.
 SILENCE = 100.0
 PAGE = 500
+# What the API server's own authorizer says; quotas and admission rules are "forbidden", too.
+_NOT_ALLOWED = re.compile(r"cannot [a-z]+ resource")
+_ENDING = "because it is being terminated"
 
 
 class KubernetesCluster:
@@ -149,6 +155,10 @@ class KubernetesCluster:
         same = {"apiVersion": kind.api_version, "kind": kind.name}
         return Listing([{**same, **item} for item in items], page["metadata"]["resourceVersion"])
 
+    def position(self, kind: Kind, *, labels: Mapping[str, str] | None = None) -> str:
+        page = self._json("GET", kind.path(), query={"labelSelector": selector(labels), "limit": 1})
+        return str(page["metadata"]["resourceVersion"])
+
     def create(self, manifest: Manifest) -> bool:
         kind, metadata = kind_of(manifest), manifest["metadata"]
         namespace = metadata.get("namespace", "")
@@ -162,17 +172,20 @@ class KubernetesCluster:
             return False
         return True
 
-    def apply(self, manifest: Manifest) -> Manifest:
+    def apply(self, manifest: Manifest, *, there: Manifest | None = None) -> Manifest:
         kind, metadata = kind_of(manifest), manifest["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
-        there = self.get(kind, name, namespace=namespace)
+        there = there or self.get(kind, name, namespace=namespace)
         if there and not is_ours(there):
             raise ForeignObject(_foreign(manifest))
+        wanted = stamped(manifest)
+        if there and is_as_wanted(there, wanted):
+            return there
         # In an object of ours, fields that somebody edited by hand are taken back; in one that
         # somebody else makes this very moment, nothing is.
         query = {"fieldManager": MANAGER, "force": "true" if there else "false"}
         path = kind.path(namespace=namespace, name=name)
-        return self._json("PATCH", path, query=query, body=manifest, content_type=APPLY)
+        return self._json("PATCH", path, query=query, body=wanted, content_type=APPLY)
 
     def merge(self, kind: Kind, name: str, changes: Manifest, *, namespace: str = "") -> Manifest:
         path = kind.path(namespace=namespace, name=name)
@@ -207,7 +220,7 @@ class KubernetesCluster:
         answer = self._ask("GET", path, query=query, read_timeout=min(SILENCE, seconds + 10))
         with closing(answer.response) as stream:
             for line in self._lines(stream):
-                event = json.loads(line)
+                event = _event(line)
                 if event["type"] == "ERROR":
                     raise _error_of(event["object"].get("code", 500), line)
                 yield Change(event["type"], event["object"])
@@ -233,6 +246,7 @@ class KubernetesCluster:
         since: datetime | None = None,
         is_previous: bool = False,
         tail_lines: int | None = None,
+        is_stamped: bool = False,
     ) -> bytes:
         query = {
             "container": container,
@@ -240,6 +254,7 @@ class KubernetesCluster:
             "sinceTime": since and since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             "previous": "true" if is_previous else None,
             "tailLines": tail_lines,
+            "timestamps": "true" if is_stamped else None,
         }
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
         try:
@@ -299,6 +314,16 @@ def _error_of(code: int, body: bytes) -> ClusterError:
                 "The cluster does not accept the portal's credentials: they ran out or were "
                 "taken away. Renew the token that the cluster's row names."
             )
+        case 403 if _NOT_ALLOWED.search(message):
+            return NotAllowed(
+                "The portal's account lacks a right in the cluster, whose page shows how to give "
+                f"it. The cluster said: {message}"
+            )
+        case 403 if _ENDING in message:
+            return ClusterUnavailable(
+                "The namespace is being deleted; it is made anew when it is gone. The cluster "
+                f"said: {message}"
+            )
         case 404:
             return Absent(message)
         case 409:
@@ -311,10 +336,20 @@ def _error_of(code: int, body: bytes) -> ClusterError:
     return ClusterRefused(message, status=code)
 
 
+def _event(line: bytes) -> Manifest:
+    try:
+        event: Manifest = json.loads(line)
+    except ValueError as error:
+        raise ClusterUnavailable("The watch said what is no event.") from error
+    return event
+
+
 def _own_fault(code: int, message: str) -> ClusterError:
-    """A fault of the cluster; a webhook that cannot be called looks like one but names itself."""
+    """A fault of the cluster; a webhook that cannot be called names itself."""
     if "failed calling webhook" in message:
-        return ClusterRefused(message, status=code)
+        return ClusterUnavailable(
+            f"A part of the cluster that checks objects is away. The cluster said: {message}"
+        )
     return ClusterUnavailable(f"The cluster answered {code}: {message}")
 
 

@@ -31,22 +31,33 @@ class Lease:
         self._identity, self._seconds, self._clock = identity, seconds, clock
         # What another holder wrote last, and when this process saw it first: clocks may differ.
         self._seen: tuple[str, float] = ("", 0.0)
+        # When this process renewed it last, as written there; "" before it ever held it.
+        self._renewed = ""
+        # Nobody took the lease, and yet what this process wrote last is not there: the cluster is
+        # back at an earlier state, and what was known of it does not hold.
+        self.was_undone = False
 
     def hold(self) -> bool:
         """Take or keep the lease; False while another holds it. Raises ClusterError."""
         there = self._cluster.get(LEASE, self._name, namespace=self._namespace)
+        found = (there or {}).get("spec") or {}
+        self.was_undone = bool(self._renewed) and found.get("renewTime") != self._renewed
         if there is None:
             return self._make()
         if not self._is_free(there):
+            self._renewed = ""
             return False
+        spec = self._spec()
         changes: Manifest = {
             "metadata": {"resourceVersion": there["metadata"]["resourceVersion"]},
-            "spec": self._spec(),
+            "spec": spec,
         }
         try:
             self._cluster.merge(LEASE, self._name, changes, namespace=self._namespace)
         except Conflict:
+            self._renewed = ""
             return False
+        self._renewed = spec["renewTime"]
         return True
 
     def _is_free(self, there: Manifest) -> bool:
@@ -66,20 +77,22 @@ class Lease:
         }
 
     def _make(self) -> bool:
-        labels = {OWNER_LABEL: MANAGER}
+        labels, spec = {OWNER_LABEL: MANAGER}, self._spec()
         metadata = {"namespace": self._namespace, "name": self._name, "labels": labels}
         lease = {
             "apiVersion": LEASE.api_version,
             "kind": LEASE.name,
             "metadata": metadata,
-            "spec": self._spec(),
+            "spec": spec,
         }
         try:
-            return self._cluster.create(lease)
+            is_held = self._cluster.create(lease)
         except Absent:
             place = {"name": self._namespace, "labels": labels}
             self._cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": place})
-            return self._cluster.create(lease)
+            is_held = self._cluster.create(lease)
+        self._renewed = spec["renewTime"] if is_held else ""
+        return is_held
 
     def release(self) -> None:
         """Let another take over at once. Raises ClusterError."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from uuid import uuid4
 
@@ -24,10 +24,12 @@ from portal.cluster.base import (
     is_ours,
     named,
 )
+from portal.cluster.drift import is_as_wanted, stamped
 from portal.cluster.kinds import NAMESPACE, Kind, kind_of
 
 Key = tuple[str, str, str]
 # What the server sets itself, whatever a writer says.
+_FIRST_LINE = datetime(2026, 1, 1, tzinfo=UTC)
 _KEPT = ("uid", "creationTimestamp", "resourceVersion")
 
 
@@ -37,6 +39,8 @@ class MemoryCluster:
 
     objects: dict[Key, Manifest] = field(default_factory=dict)
     printed: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
+    # How many lines were printed before, and are gone.
+    rotated: dict[tuple[str, str, str], int] = field(default_factory=dict)
     denied: set[Right] = field(default_factory=set)
     # Raised by every verb while it is set: the cluster is away, or the token ran out.
     fault: ClusterError | None = None
@@ -77,6 +81,10 @@ class MemoryCluster:
             ]
             return Listing(found, str(self._version))
 
+    def position(self, kind: Kind, *, labels: Mapping[str, str] | None = None) -> str:
+        self._enter("position", kind.name)
+        return str(self._version)
+
     def create(self, manifest: Manifest) -> bool:
         key = _key(manifest)
         self._enter("create", key[0])
@@ -89,11 +97,16 @@ class MemoryCluster:
             self._store(manifest, "ADDED")
         return True
 
-    def apply(self, manifest: Manifest) -> Manifest:
+    def apply(self, manifest: Manifest, *, there: Manifest | None = None) -> Manifest:
         key = _key(manifest)
-        self._enter("apply", key[0])
+        if there is None:
+            self._enter("get", key[0])
         with self._changed:
             there = self.objects.get(key)
+            manifest = stamped(manifest)
+            if there and is_ours(there) and is_as_wanted(there, manifest):
+                return deepcopy(there)
+            self._enter("apply", key[0])
             if there is None:
                 self._need_namespace(manifest)
                 self._store(manifest, "ADDED")
@@ -164,9 +177,13 @@ class MemoryCluster:
         since: datetime | None = None,
         is_previous: bool = False,
         tail_lines: int | None = None,
+        is_stamped: bool = False,
     ) -> bytes:
         self._enter("logs", "Pod")
         data = self.printed.get((namespace, pod, container), b"")
+        if is_stamped:
+            rotated = self.rotated.get((namespace, pod, container), 0)
+            data = b"".join(_stamped_lines(data, rotated, since))
         if tail_lines is not None:
             data = b"".join(data.splitlines(keepends=True)[-tail_lines:])
         return data[:limit]
@@ -223,6 +240,14 @@ class MemoryCluster:
     def _note(self, change: str, manifest: Manifest) -> None:
         self._history.append(Change(change, deepcopy(manifest)))
         self._changed.notify_all()
+
+
+def _stamped_lines(data: bytes, rotated: int, since: datetime | None) -> Iterator[bytes]:
+    """Ten lines a second, from the beginning of the year on."""
+    for number, line in enumerate(data.splitlines(keepends=True), start=rotated):
+        at = _FIRST_LINE + timedelta(milliseconds=100 * number)
+        if since is None or at >= since:
+            yield at.strftime("%Y-%m-%dT%H:%M:%S.%f").encode() + b"000Z " + line
 
 
 def _key(manifest: Manifest) -> Key:

@@ -7,7 +7,7 @@ from portal.cluster.base import Manifest, Right
 
 ROLE = "portal"
 _LOOK = ("get", "list", "watch")
-_KEEP = ("get", "create", "patch", "delete")
+_KEEP = (*_LOOK, "create", "patch", "delete")
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Rule:
 
 
 RULES = (
-    Rule("", ("namespaces",), (*_LOOK, "create", "patch", "delete"), "homes of tools"),
-    Rule("", ("secrets",), ("list", *_KEEP), "variables and registry credentials"),
+    Rule("", ("namespaces",), _KEEP, "homes of tools"),
+    Rule("", ("secrets",), _KEEP, "variables and registry credentials"),
     Rule("", ("serviceaccounts", "resourcequotas", "limitranges"), _KEEP, "homes of tools"),
     Rule("", ("services",), _KEEP, "webservices"),
     Rule("", ("pods",), _LOOK, "how builds and webservices stand"),
@@ -29,12 +29,12 @@ RULES = (
     Rule("", ("events",), ("list",), "reasons"),
     Rule("", ("configmaps",), ("get",), "versions of components"),
     Rule("networking.k8s.io", ("networkpolicies",), _KEEP, "walls around tools"),
-    Rule("networking.k8s.io", ("ingresses",), ("list", *_KEEP), "webservices"),
+    Rule("networking.k8s.io", ("ingresses",), _KEEP, "webservices"),
     Rule("networking.k8s.io", ("ingressclasses",), ("list",), "versions of components"),
-    Rule("apps", ("deployments",), (*_LOOK, "create", "patch", "delete"), "webservices"),
+    Rule("apps", ("deployments",), _KEEP, "webservices"),
     Rule("autoscaling", ("horizontalpodautoscalers",), _KEEP, "autoscaling"),
     Rule("tekton.dev", ("pipelines",), ("get", "create", "patch"), "builds"),
-    Rule("tekton.dev", ("pipelineruns",), (*_LOOK, "create", "patch", "delete"), "builds"),
+    Rule("tekton.dev", ("pipelineruns",), _KEEP, "builds"),
     Rule("tekton.dev", ("taskruns",), ("get", "list"), "builds"),
     Rule("coordination.k8s.io", ("leases",), ("get", "create", "patch"), "choosing one watcher"),
     Rule(

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from builds.engines.pipeline import place
-from portal.cluster.base import MANAGER, OWNER_LABEL, Cluster, ClusterError, Manifest
-from portal.cluster.home import TOOL_LABEL, running_place
+from portal.cluster.base import MANAGER, OWNER_LABEL, Change, Cluster, ClusterError, Manifest
+from portal.cluster.drift import is_as_wanted, stamped
+from portal.cluster.home import TOOL_LABEL, home_of, running_place
 from portal.cluster.kinds import NAMESPACE
 from portal.clusters.connections import connect, home_in
 from portal.clusters.models import Cluster as ClusterRow
 from portal.tools.models import Tool
-from portal.webservices.leaving import is_at_home
 
 # When a namespace that nobody lives in any more will be removed.
 REMOVE_AFTER = "portal.example.org/remove-after"
@@ -40,6 +40,34 @@ def keep_homes(row: ClusterRow, *, slice_number: int | None = None) -> Iterator[
             yield _keep(tool, cluster, row)
 
 
+def keep_home(tool: Tool) -> Kept:
+    """Have one tool's home be as it should."""
+    row = tool.cluster
+    if row is None or tool.status == Tool.Status.ARCHIVED:
+        return Kept(tool.name)
+    try:
+        return _keep(tool, connect(row), row)
+    except ClusterError as error:
+        return Kept(tool.name, str(error))
+
+
+def is_disturbed(tool: Tool, change: Change) -> bool:
+    """Whether somebody took away or edited a part of the tool's home."""
+    row = tool.cluster
+    if row is None or tool.status == Tool.Status.ARCHIVED:
+        return False
+    parts = {_place_of(part): part for part in home_of(home_in(row, tool.name))}
+    part = parts.get(_place_of(change.object))
+    if part is None:
+        return False
+    return change.type == "DELETED" or not is_as_wanted(change.object, stamped(part))
+
+
+def _place_of(manifest: Manifest) -> tuple[str, str, str]:
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
 def _keep(tool: Tool, cluster: Cluster, row: ClusterRow) -> Kept:
     try:
         own = home_in(row, tool.name)
@@ -62,7 +90,7 @@ def tidy(row: ClusterRow, *, now: datetime) -> list[str]:
         tool = Tool.objects.filter(name=metadata["labels"].get(TOOL_LABEL, "")).first()
         if tool is None:
             continue
-        lives = is_at_home(tool, row)
+        lives = tool.cluster_id == row.pk and tool.status != Tool.Status.ARCHIVED
         due = (metadata.get("annotations") or {}).get(REMOVE_AFTER)
         if not lives and due and datetime.fromisoformat(due) <= now:
             cluster.delete(NAMESPACE, metadata["name"])

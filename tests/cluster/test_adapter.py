@@ -83,7 +83,14 @@ class TestKubernetesCluster(ClusterContract):
     def test_changes_are_heard_soon_over_the_end_of_a_watch(self, cluster, namespace):
         heard, stop = queue.Queue(), threading.Event()
         labels = OURS | {"test": namespace}
-        informer = Informer(cluster, CONFIG_MAP, tell=heard.put, labels=labels, watch_seconds=2)
+        informer = Informer(
+            cluster,
+            CONFIG_MAP,
+            begin=lambda: None,
+            tell=heard.put,
+            labels=labels,
+            watch_seconds=2,
+        )
         thread = threading.Thread(target=informer.run, args=(stop,))
         thread.start()
         for number in range(6):

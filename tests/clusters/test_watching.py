@@ -8,14 +8,14 @@ import pytest
 from builds.models import Build
 from builds.operations import Source, start_build
 from portal.cluster.base import MANAGER, OWNER_LABEL, Change, ClusterUnavailable
-from portal.cluster.informer import LONGEST_PAUSE, Informer, pause_after
+from portal.cluster.informer import LONGEST_PAUSE, Informer, NotTaken, pause_after
 from portal.cluster.kinds import CONFIG_MAP, LEASE, NAMESPACE
 from portal.cluster.lease import Lease
 from portal.cluster.memory import MemoryCluster
 from portal.clusters.operations import add_cluster
 from portal.management.commands.up import has_clusters
 from portal.tools.models import Tool
-from portal.waking import wake
+from portal.waking import wake, wake_all
 from portal.webservices.models import Webservice
 from portal.webservices.releases import webservice_of
 from tests.clusters.contract import OURS, config_map
@@ -36,12 +36,17 @@ class Heard(list):
     def __call__(self, change: Change) -> None:
         self.append((change.type, change.object["metadata"]["name"]))
 
+    def begin(self) -> None:
+        self.append("BEGIN")
+
 
 def informer(cluster, heard):
-    return Informer(cluster, CONFIG_MAP, tell=heard, labels=OURS, watch_seconds=0)
+    return Informer(
+        cluster, CONFIG_MAP, begin=heard.begin, tell=heard, labels=OURS, watch_seconds=0
+    )
 
 
-def test_what_is_there_is_told_once_and_then_what_changes(cluster):
+def test_it_begins_once_and_then_tells_what_changes(cluster):
     heard, stop = Heard(), threading.Event()
     follower = informer(cluster, heard)
     cluster.apply(config_map("tool-hat", "hat"))
@@ -50,30 +55,47 @@ def test_what_is_there_is_told_once_and_then_what_changes(cluster):
     cluster.delete(CONFIG_MAP, "hat", namespace="tool-hat")
     follower.step(stop)
     follower.step(stop)
-    assert heard == [("LISTED", "hat"), ("ADDED", "cap"), ("DELETED", "hat")]
+    assert heard == ["BEGIN", ("ADDED", "cap"), ("DELETED", "hat")]
 
 
-def test_nothing_is_listed_again_while_the_watch_can_go_on(cluster):
+def test_it_begins_only_once_while_the_watch_can_go_on(cluster):
     follower = informer(cluster, Heard())
     for _number in range(5):
         follower.step(threading.Event())
-    assert [verb for verb, _kind in cluster.requests].count("list") == 1
+    assert [verb for verb, _kind in cluster.requests] == ["position", *["watch"] * 5]
 
 
-def test_a_place_that_is_forgotten_is_listed_anew(cluster):
+def test_what_could_not_be_taken_in_is_told_again(cluster):
+    heard, stop = Heard(), threading.Event()
+    follower = informer(cluster, heard)
+    follower.step(stop)
+    cluster.apply(config_map("tool-hat", "hat"))
+
+    def refuse(_change):
+        raise NotTaken("the database is away")
+
+    follower._tell = refuse
+    with pytest.raises(NotTaken):
+        follower.step(stop)
+    follower._tell = heard
+    follower.step(stop)
+    assert heard == ["BEGIN", ("ADDED", "hat")]
+
+
+def test_a_place_that_is_forgotten_is_begun_anew(cluster):
     heard, stop = Heard(), threading.Event()
     follower = informer(cluster, heard)
     follower.step(stop)
     cluster.apply(config_map("tool-hat", "hat"))
     cluster.forget_history()
 
-    def until_heard(change):
-        heard(change)
+    def until_begun():
+        heard.begin()
         stop.set()
 
-    follower._tell = until_heard
+    follower._begin = until_begun
     follower.run(stop)
-    assert heard == [("LISTED", "hat")]
+    assert heard == ["BEGIN", "BEGIN"]
 
 
 def test_a_connection_that_broke_off_goes_on_where_it_was(cluster, monkeypatch):
@@ -86,7 +108,7 @@ def test_a_connection_that_broke_off_goes_on_where_it_was(cluster, monkeypatch):
     cluster.fault = None
     cluster.apply(config_map("tool-hat", "hat"))
     follower.step(stop)
-    assert heard == [("ADDED", "hat")]
+    assert heard == ["BEGIN", ("ADDED", "hat")]
 
 
 def test_pauses_grow_and_differ():
@@ -143,6 +165,34 @@ def test_a_lease_that_is_let_go_is_free_at_once(lease_of):
     assert second.hold()
 
 
+def test_a_lease_that_is_back_at_an_earlier_state_is_noticed(lease_of, cluster):
+    first = lease_of("first")
+    first.hold()
+    backup = cluster.get(LEASE, "watcher", namespace="portal")
+    first.hold()
+    assert not first.was_undone
+    cluster.put(backup)
+    assert first.hold()
+    assert first.was_undone
+    first.hold()
+    assert not first.was_undone
+    cluster.delete(LEASE, "watcher", namespace="portal")
+    assert first.hold()
+    assert first.was_undone
+
+
+def test_a_lease_that_another_took_is_not_undone(lease_of, clock):
+    first, second = lease_of("first"), lease_of("second")
+    first.hold()
+    second.hold()
+    clock.now = 40
+    assert second.hold()
+    assert not first.hold()
+    second.release()
+    assert first.hold()
+    assert not first.was_undone
+
+
 def test_of_two_who_take_a_free_lease_one_gets_it(lease_of, cluster):
     lease_of("nobody").hold()
     lease_of("nobody").release()
@@ -174,6 +224,19 @@ def test_a_change_of_a_build_wakes_its_row(hat, alice, tools):
     assert wake(shown, cluster_id=tools.pk, now=NOW)
     assert Build.objects.get().next_look_at == NOW
     assert not wake(shown, cluster_id=tools.pk + 1, now=NOW)
+
+
+def test_all_that_wait_are_woken_when_nobody_knows_what_was_missed(hat, alice, tools):
+    start_build(hat, by=alice, source=Source("https://git.example.org/a"), at=NOW)
+    webservice_of(hat, at=NOW)
+    later = NOW + timedelta(minutes=5)
+    Build.objects.update(next_look_at=later)
+    Webservice.objects.update(next_look_at=later)
+    assert wake_all(cluster_id=tools.pk + 1, now=NOW) == 0
+    assert wake_all(cluster_id=tools.pk, now=NOW) == 2
+    assert Build.objects.get().next_look_at == Webservice.objects.get().next_look_at == NOW
+    Build.objects.update(next_look_at=None)
+    assert wake_all(cluster_id=tools.pk, now=NOW) == 0
 
 
 def test_a_build_that_nobody_waits_for_is_left_alone(hat, alice, tools):

@@ -6,29 +6,41 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from datetime import datetime
 from functools import partial
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from portal.cluster.base import MANAGER, OWNER_LABEL, Change, Cluster, ClusterError
-from portal.cluster.informer import Informer, pause_after
-from portal.cluster.kinds import DEPLOYMENT, PIPELINE_RUN, POD
-from portal.cluster.lease import SECONDS, Lease
+from portal.cluster.base import Change
+from portal.cluster.informer import NotTaken
+from portal.cluster.kinds import (
+    DEPLOYMENT,
+    INGRESS,
+    LIMIT_RANGE,
+    NAMESPACE,
+    NETWORK_POLICY,
+    PIPELINE_RUN,
+    POD,
+    RESOURCE_QUOTA,
+    SECRET,
+    SERVICE,
+    SERVICE_ACCOUNT,
+)
+from portal.cluster.watcher import Watcher
 from portal.clusters.connections import connect
 from portal.clusters.models import Cluster as ClusterRow
-from portal.waking import wake
+from portal.waking import mend, wake, wake_all
 
 log = logging.getLogger(__name__)
-KINDS = (PIPELINE_RUN, POD, DEPLOYMENT)
-# Seconds: how often the lease is renewed, and how often new clusters are looked for.
-RENEW_EVERY, LOOK_EVERY = SECONDS / 3, 10.0
-GRACE = 5.0
-# One watch; a watcher that is told to stop waits for no longer than this.
-WATCH_SECONDS = 60
+# What builds and webservices are made of, and what homes are.
+WORK = (PIPELINE_RUN, POD, DEPLOYMENT, SERVICE, INGRESS)
+HOMES = (NAMESPACE, NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE, SERVICE_ACCOUNT, SECRET)
+_HOMES = {kind.name for kind in HOMES}
+# Seconds: how often new clusters are looked for, and how long the end of a watcher may take.
+LOOK_EVERY, GRACE = 10.0, 5.0
 
 
 class Command(BaseCommand):
@@ -58,50 +70,30 @@ def _start(work: Callable[[], None]) -> threading.Thread:
 
 
 def watch_cluster(row: ClusterRow, stop: threading.Event) -> None:
-    """Hold the cluster's lease, and follow its objects for as long as it is held."""
-    cluster = connect(row)
-    identity = f"{socket.gethostname()}-{os.getpid()}"
-    lease = Lease(cluster, "watcher", namespace=settings.CLUSTER_NAMESPACE, identity=identity)
-    faults = 0
-    lost: threading.Event | None = None
-    while not stop.is_set():
-        try:
-            is_held = lease.hold()
-            faults = 0
-        except ClusterError as error:
-            # Whoever cannot renew does not know whether it still holds the lease. Waking a row
-            # twice costs nothing, so the watches go on and come back by themselves.
-            faults += 1
-            log.warning("the lease of %s: %s", row, error)
-            stop.wait(pause_after(faults))
-            continue
-        if is_held and lost is None:
-            lost = follow(row, cluster)
-        elif not is_held and lost is not None:
-            lost.set()
-            lost = None
-        stop.wait(RENEW_EVERY)
-    if lost is not None:
-        lost.set()
-        with suppress(ClusterError):
-            lease.release()
+    watcher = Watcher(
+        connect(row),
+        WORK + HOMES,
+        namespace=settings.CLUSTER_NAMESPACE,
+        identity=f"{socket.gethostname()}-{os.getpid()}",
+        begin=lambda: _take(partial(wake_all, cluster_id=row.pk)),
+        tell=lambda change: _take(partial(hear, change, cluster_id=row.pk)),
+    )
+    watcher.run(stop)
 
 
-def follow(row: ClusterRow, cluster: Cluster) -> threading.Event:
-    """Start to follow every kind; the event ends it."""
-    lost = threading.Event()
-    for kind in KINDS:
-        informer = Informer(
-            cluster,
-            kind,
-            tell=partial(_tell, row.pk),
-            labels={OWNER_LABEL: MANAGER},
-            watch_seconds=WATCH_SECONDS,
-        )
-        _start(partial(informer.run, lost))
-    return lost
+def hear(change: Change, *, cluster_id: int, now: datetime) -> None:
+    kind = change.object["kind"]
+    if kind in _HOMES:
+        mend(change, cluster_id=cluster_id, now=now)
+    # Secrets are both: of homes, and of what builds and releases are given.
+    if kind not in _HOMES or kind == SECRET.name:
+        wake(change.object, cluster_id=cluster_id, now=now)
 
 
-def _tell(cluster_id: int, change: Change) -> None:
+def _take(take: Callable[..., object]) -> None:
+    """A change that the database does not take in now is told again."""
     close_old_connections()
-    wake(change.object, cluster_id=cluster_id, now=timezone.now())
+    try:
+        take(now=timezone.now())
+    except DatabaseError as error:
+        raise NotTaken(f"the database: {error}") from error

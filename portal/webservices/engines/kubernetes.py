@@ -1,12 +1,13 @@
 """Webservices in a cluster: a Deployment per tool that rolls from one release to the next."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from builds.lifecycle.cleaning import Cleaner
-from portal.cluster.base import Absent, Cluster, Manifest
+from portal.cluster.base import MANAGER, OWNER_LABEL, Cluster, Manifest, is_ours
 from portal.cluster.home import Home, running_place
 from portal.cluster.kinds import DEPLOYMENT, EVENT, POD, SECRET
 from portal.webservices.engines.base import Phase
@@ -15,11 +16,16 @@ from portal.webservices.engines.manifests import (
     CONTAINER,
     RELEASE_LABEL,
     ServiceOrder,
-    service_manifests,
+    deployment,
+    environment,
+    ingress,
+    service,
 )
 
-# Bytes of a replica's output that are read at most; the kubelet keeps about as much.
-OUTPUT = 10 * 1024**2
+# Bytes of a replica's output, with the times of its lines, that are read at most; the kubelet
+# keeps less.
+OUTPUT = 32 * 1024**2
+_STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 _STUCK = {
     "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError",
     "CreateContainerError", "RunContainerError",
@@ -62,32 +68,37 @@ class KubernetesWebservices:
         self._cluster = cluster
         self._home = home
 
-    def roll(self, order: ServiceOrder) -> None:
-        """Have the release run in place of whatever runs."""
-        try:
-            self._apply(order)
-        except Absent:
+    def roll(self, order: ServiceOrder) -> Rollout:
+        """Have the release run in place of whatever runs, and say how far that is."""
+        there = self._deployment(order)
+        if there is None:
+            # Its home may be missing as well, or be somebody else's.
             for manifest in running_place(replace(self._home, tool=order.tool)):
                 self._cluster.apply(manifest)
-            self._apply(order)
-
-    def _apply(self, order: ServiceOrder) -> None:
-        for manifest in service_manifests(order):
+        self._cluster.apply(environment(order))
+        there = self._cluster.apply(deployment(order), there=there)
+        for manifest in (service(order), ingress(order)):
             self._cluster.apply(manifest)
+        return self._rollout(order, there)
+
+    def _deployment(self, order: ServiceOrder) -> Manifest | None:
+        """Somebody else's of the same name is none."""
+        there = self._cluster.get(DEPLOYMENT, order.tool, namespace=order.namespace)
+        return there if there and is_ours(there) else None
 
     def stop(self, order: ServiceOrder) -> None:
         """No replicas; the address answers 503."""
-        there = self._cluster.get(DEPLOYMENT, order.tool, namespace=order.namespace)
+        there = self._deployment(order)
         if there and there["spec"].get("replicas"):
             self._cluster.merge(
                 DEPLOYMENT, order.tool, {"spec": {"replicas": 0}}, namespace=order.namespace
             )
 
     def observe(self, order: ServiceOrder) -> Rollout:
-        there = self._cluster.get(DEPLOYMENT, order.tool, namespace=order.namespace)
-        pods = self._cluster.list(
-            POD, namespace=order.namespace, labels={APP_LABEL: order.tool}
-        ).items
+        return self._rollout(order, self._deployment(order))
+
+    def _rollout(self, order: ServiceOrder, there: Manifest | None) -> Rollout:
+        pods = self._cluster.list(POD, namespace=order.namespace, labels=_own(order)).items
         events: Sequence[Manifest] = ()
         if any(not _is_ready(pod) for pod in pods):
             events = self._cluster.list(EVENT, namespace=order.namespace).items
@@ -98,8 +109,8 @@ class KubernetesWebservices:
 
     def forget_others(self, order: ServiceOrder, *, kept: set[int]) -> None:
         """Delete the variables of releases that run no longer."""
-        labels = {APP_LABEL: order.tool}
-        for each in self._cluster.list(SECRET, namespace=order.namespace, labels=labels).items:
+        secrets = self._cluster.list(SECRET, namespace=order.namespace, labels=_own(order))
+        for each in secrets.items:
             if int(each["metadata"]["labels"].get(RELEASE_LABEL, 0)) not in kept:
                 self._cluster.delete(SECRET, each["metadata"]["name"], namespace=order.namespace)
 
@@ -110,6 +121,41 @@ class KubernetesWebservices:
         )
         cleaner = Cleaner(order.secrets)
         return cleaner.feed(raw) + cleaner.close()
+
+    def lines(
+        self, order: ServiceOrder, pod: str, *, since: datetime | None = None
+    ) -> list[tuple[int, bytes]]:
+        """The complete lines that a replica printed from a second on, each with its time."""
+        raw = self._cluster.logs(
+            pod,
+            CONTAINER,
+            namespace=order.namespace,
+            limit=OUTPUT,
+            since=since,
+            is_stamped=True,
+        )
+        cleaner = Cleaner(order.secrets)
+        # What comes after the last end of a line was cut off by the limit.
+        stamped = [line.partition(b" ") for line in raw.split(b"\n")[:-1]]
+        return [(_time_of(stamp), cleaner.feed(text + b"\n")) for stamp, _space, text in stamped]
+
+
+def _time_of(stamp: bytes) -> int:
+    """Nanoseconds of such as 2026-05-04T12:00:00.123456789Z, which no datetime can hold.
+
+    0 for anything else.
+    """
+    found = _STAMP.fullmatch(stamp)
+    if not found:
+        return 0
+    moment, fraction, zone = (part.decode() for part in found.groups(default=b""))
+    whole = datetime.fromisoformat(moment + zone.replace("Z", "+00:00")).timestamp()
+    return int(whole) * 10**9 + int(fraction.ljust(9, "0") or 0)
+
+
+def _own(order: ServiceOrder) -> dict[str, str]:
+    """The labels of what the portal made for a webservice; others use the first one, too."""
+    return {APP_LABEL: order.tool, OWNER_LABEL: MANAGER}
 
 
 def _condition(manifest: Manifest, kind: str) -> dict[str, Any]:

@@ -49,23 +49,24 @@ class ServiceOrder:
         return f"{self.tool}-r{self.release}"
 
 
-def service_manifests(order: ServiceOrder) -> list[Manifest]:
-    """In the order in which they are to be applied."""
-    return [environment(order), deployment(order), service(order), ingress(order)]
-
-
 def _labels(order: ServiceOrder) -> dict[str, str]:
-    return {
-        **labels_of(order.tool, "run"),
-        APP_LABEL: order.tool,
-        RELEASE_LABEL: str(order.release),
-    }
+    """Of what is made for a release; what all releases share is the same for each of them."""
+    return {**_shared_labels(order), RELEASE_LABEL: str(order.release)}
+
+
+def _shared_labels(order: ServiceOrder) -> dict[str, str]:
+    return {**labels_of(order.tool, "run"), APP_LABEL: order.tool}
 
 
 def _made(
-    order: ServiceOrder, api_version: str, kind: str, name: str, **fields: object
+    order: ServiceOrder,
+    api_version: str,
+    kind: str,
+    name: str,
+    labels: Mapping[str, str],
+    **fields: object,
 ) -> Manifest:
-    metadata = {"namespace": order.namespace, "name": name, "labels": _labels(order)}
+    metadata = {"namespace": order.namespace, "name": name, "labels": dict(labels)}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
 
 
@@ -75,7 +76,8 @@ def environment(order: ServiceOrder) -> Manifest:
         name: base64.b64encode(value.encode("utf-8", "surrogateescape")).decode()
         for name, value in order.environment.items()
     }
-    return _made(order, "v1", "Secret", order.environment_secret, type="Opaque", data=data)
+    labels = _labels(order)
+    return _made(order, "v1", "Secret", order.environment_secret, labels, type="Opaque", data=data)
 
 
 def deployment(order: ServiceOrder) -> Manifest:
@@ -91,7 +93,7 @@ def deployment(order: ServiceOrder) -> Manifest:
         "selector": {"matchLabels": {APP_LABEL: order.tool}},
         "template": {"metadata": {"labels": _labels(order)}, "spec": _pod(order)},
     }
-    return _made(order, "apps/v1", "Deployment", order.tool, spec=spec)
+    return _made(order, "apps/v1", "Deployment", order.tool, _labels(order), spec=spec)
 
 
 def _pod(order: ServiceOrder) -> Manifest:
@@ -158,7 +160,7 @@ def service(order: ServiceOrder) -> Manifest:
         "selector": {APP_LABEL: order.tool},
         "ports": [{"name": "http", "port": 80, "targetPort": PORT}],
     }
-    return _made(order, "v1", "Service", order.tool, spec=spec)
+    return _made(order, "v1", "Service", order.tool, _shared_labels(order), spec=spec)
 
 
 def ingress(order: ServiceOrder) -> Manifest:
@@ -172,4 +174,5 @@ def ingress(order: ServiceOrder) -> Manifest:
         if order.tls_secret:
             tls["secretName"] = order.tls_secret
         spec["tls"] = [tls]
-    return _made(order, "networking.k8s.io/v1", "Ingress", order.tool, spec=spec)
+    labels = _shared_labels(order)
+    return _made(order, "networking.k8s.io/v1", "Ingress", order.tool, labels, spec=spec)

@@ -1,0 +1,94 @@
+"""Hold a cluster's lease, and tell of what happens there for as long as it is held."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+
+from portal.cluster.base import MANAGER, OWNER_LABEL, Change, Cluster, ClusterError
+from portal.cluster.informer import Informer, pause_after
+from portal.cluster.kinds import Kind
+from portal.cluster.lease import SECONDS, Lease
+
+log = logging.getLogger(__name__)
+# One watch; a watcher that is told to stop waits for no longer than this.
+WATCH_SECONDS = 60
+
+
+class Watcher:
+    """Of several for the same cluster one works, and the others stand by.
+
+    `begin` is called when it is not known what was missed, `tell` for each change after that.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        kinds: Iterable[Kind],
+        *,
+        namespace: str,
+        identity: str,
+        begin: Callable[[], None],
+        tell: Callable[[Change], None],
+        seconds: int = SECONDS,
+        watch_seconds: int = WATCH_SECONDS,
+    ) -> None:
+        self._cluster, self._kinds = cluster, tuple(kinds)
+        self._begin, self._tell = begin, tell
+        self._watch_seconds, self._renew_every = watch_seconds, seconds / 3
+        self._lease = Lease(
+            cluster, "watcher", namespace=namespace, identity=identity, seconds=seconds
+        )
+        # Set to end the informers at work; None while another watcher works.
+        self._lost: threading.Event | None = None
+
+    @property
+    def is_working(self) -> bool:
+        return self._lost is not None
+
+    def run(self, stop: threading.Event) -> None:
+        faults = 0
+        while not stop.is_set():
+            try:
+                is_held = self._lease.hold()
+                faults = 0
+            except ClusterError as error:
+                # Whoever cannot renew does not know whether it still holds the lease. Waking a
+                # row twice costs nothing, so the watches go on and come back by themselves.
+                faults += 1
+                log.warning("a watcher's lease: %s", error)
+                stop.wait(pause_after(faults))
+                continue
+            self._work(is_held=is_held)
+            stop.wait(self._renew_every)
+        if self._lost:
+            self._cease()
+            with suppress(ClusterError):
+                self._lease.release()
+
+    def _work(self, *, is_held: bool) -> None:
+        if self._lost and (not is_held or self._lease.was_undone):
+            self._cease()
+        if is_held and not self._lost:
+            self._lost = self._follow()
+
+    def _cease(self) -> None:
+        if self._lost:
+            self._lost.set()
+        self._lost = None
+
+    def _follow(self) -> threading.Event:
+        """Start to follow every kind; the event ends it."""
+        lost = threading.Event()
+        for kind in self._kinds:
+            informer = Informer(
+                self._cluster,
+                kind,
+                begin=self._begin,
+                tell=self._tell,
+                labels={OWNER_LABEL: MANAGER},
+                watch_seconds=self._watch_seconds,
+            )
+            threading.Thread(target=partial(informer.run, lost), daemon=True).start()
+        return lost

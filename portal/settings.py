@@ -285,6 +285,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-builds": {"task": "builds.tasks.sweep", "schedule": 2.0},
+    "prune-clusters": {"task": "builds.tasks.prune_clusters", "schedule": 1800.0},
     "sweep-webservices": {"task": "portal.webservices.tasks.sweep", "schedule": 2.0},
     "check-clusters": {"task": "portal.clusters.tasks.check_clusters", "schedule": 5.0},
     "look-at-registries": {"task": "portal.clusters.tasks.look_at_registries", "schedule": 5.0},
@@ -402,10 +403,6 @@ CLUSTER_NAMESPACE = env.str("PORTAL_CLUSTER_NAMESPACE", default="portal")
 # Who builds and runs there: the user of the builder and of the run image.
 CLUSTER_USER_ID = env.int("PORTAL_CLUSTER_USER_ID", default=1000)
 CLUSTER_GROUP_ID = env.int("PORTAL_CLUSTER_GROUP_ID", default=1000)
-# Seconds that a move to another cluster may take before it is given up, and that the old home
-# answers after it.
-MOVE_LIMIT = env.int("PORTAL_MOVE_LIMIT", default=7200)
-MOVE_GRACE_SECONDS = env.int("PORTAL_MOVE_GRACE_SECONDS", default=3600)
 # How long what an archived or moved tool left behind is kept. Days.
 HOME_GRACE_DAYS = env.int("PORTAL_HOME_GRACE_DAYS", default=7)
 

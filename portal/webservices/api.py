@@ -19,9 +19,10 @@ from rest_framework.views import APIView
 
 from builds.api import OFFSET, AnyType, PlainText
 from portal.accounts.permissions import RUNNING, MemberRequest
-from portal.problems import Conflict
+from portal.problems import Conflict, Unavailable
 from portal.tools.api import maintained, person, visible
 from portal.webservices import operations
+from portal.webservices.engines.base import EngineError
 from portal.webservices.models import Release, Webservice
 from portal.webservices.operations import DeployRefused
 from portal.webservices.releases import webservice_of
@@ -197,7 +198,10 @@ class WebserviceLogs(APIView):
         responses={(200, "text/plain"): OpenApiTypes.STR},
     )
     def get(self, request: Request, name: str) -> HttpResponse:
-        return log_page(cast(MemberRequest, request), name)
+        try:
+            return log_page(cast(MemberRequest, request), name)
+        except EngineError as error:
+            raise Unavailable(str(error)) from error
 
 
 urlpatterns = [

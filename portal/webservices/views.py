@@ -18,11 +18,12 @@ from portal.tools.models import Tool
 from portal.tools.operations import variables_for
 from portal.webservices import operations
 from portal.webservices.comparison import fingerprints, pending
+from portal.webservices.engines.base import EngineError
 from portal.webservices.forms import ConfigureForm
 from portal.webservices.models import Release, Replica, Webservice
 from portal.webservices.operations import DeployRefused
 from portal.webservices.releases import paused
-from portal.webservices.tasks import output_of
+from portal.webservices.tasks import output_of, output_size
 
 PAGE_SIZE = 20
 DEPLOYABLE = 10
@@ -50,7 +51,11 @@ class ReplicaFeed:
 
 
 def _mark(replica: Replica) -> Mark:
-    data, start = output_of(replica, since=-1, limit=1)
+    """One that cannot be asked says so, and keeps no other from being heard."""
+    try:
+        size, trouble = output_size(replica), ""
+    except EngineError as error:
+        size, trouble = 0, str(error)
     webservice = replica.release.webservice
     state = {
         "status": webservice.status,
@@ -58,8 +63,9 @@ def _mark(replica: Replica) -> Mark:
         "replica": replica.phase,
         "restarts": replica.restarts,
         "release": replica.release.status,
+        "trouble": trouble,
     }
-    return Mark(size=start + len(data), state=state, is_final=False)
+    return Mark(size=size, state=state, is_final=False)
 
 
 hub = Hub(ReplicaFeed())
@@ -127,7 +133,6 @@ def _status_context(
         "failed": webservice.failed if webservice else None,
         "replicas": replicas.order_by("-release", "index") if webservice else [],
         "can_edit": tool.can_edit(request.user),
-        "move": tool.relocations.unfinished().first(),
     }
 
 
@@ -230,11 +235,18 @@ async def webservice_events(request: MemberRequest, name: str) -> HttpResponseBa
 @requires("viewer")
 @require_GET
 def webservice_log(request: MemberRequest, name: str) -> HttpResponse:
-    return log_page(request, name)
+    try:
+        return log_page(request, name)
+    except EngineError as error:
+        said = _("The output cannot be read now. %(why)s") % {"why": error}
+        return HttpResponse(said, content_type="text/plain; charset=utf-8", status=503)
 
 
 def log_page(request: MemberRequest, name: str) -> HttpResponse:
-    """The output of one replica as plain text, from `?offset=` on; the end of it by default."""
+    """The output of one replica as plain text, from `?offset=` on; the end of it by default.
+
+    Raises EngineError.
+    """
     replica = _watched_or_404(request, name)
     since = wanted_offset(request) if "offset" in request.GET else -LOG_PAGE
     data, start = output_of(replica, since=since, limit=LOG_PAGE)

@@ -15,7 +15,7 @@ from builds.states import FINAL, MOVES, Status
 from portal.accounts.models import User
 from portal.clusters.models import Cluster, RegistryPlace
 from portal.encryption import decrypt, encrypt
-from portal.moving import AbstractMove, Movable, Watched, WatchedQuerySet
+from portal.moving import AbstractMove, Movable, Troubled, Watched, WatchedQuerySet
 from portal.tools.models import Tool
 
 SHA256_LENGTH = 71
@@ -39,7 +39,7 @@ class BuildQuerySet(WatchedQuerySet["Build"]):
         return self.exclude(~Exists(ready), cluster__registry_kind=Cluster.Kind.HARBOR)
 
 
-class Build(Movable, Watched):
+class Build(Movable, Watched, Troubled):
     """An order to make an image of a repository, and what became of it."""
 
     MOVES = MOVES

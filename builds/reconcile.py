@@ -30,6 +30,8 @@ from portal.tools.operations import Variable, record_event, seal, unseal, variab
 
 # How long until the next look while it waits for its turn; the engine says how long otherwise.
 QUEUED = timedelta(seconds=2)
+# Output not older than this counts as lively.
+RECENT = timedelta(seconds=5)
 # Looks at one call, so that a flood of output is taken over quickly but the task stays short.
 READS_AT_ONCE = 8
 
@@ -81,7 +83,7 @@ def _submit(build: Build, order: Order, *, engine: BuildEngine, now: datetime) -
     try:
         engine.submit(order)
     except OrderRefused as refused:
-        end_build(build, Status.FAILED, now=now, reason_code=refused.code, reason=refused.reason)
+        _move(build, Status.FAILED, now=now, reason_code=refused.code, reason=refused.reason)
         return timedelta(0)
     return engine.pace.lively
 
@@ -104,7 +106,7 @@ def _follow(
     if _is_past_deadline(build, now):
         return timedelta(0)
     heard = build.last_output_at or build.started_at or now
-    return engine.pace.after(now - heard)
+    return engine.pace.lively if now - heard < RECENT else engine.pace.quiet
 
 
 def _take_logs(
@@ -157,17 +159,17 @@ def _finish(build: Build, seen: Observation, *, now: datetime) -> timedelta:
             "The build's process ended without a result: the machine restarted, or it was killed. "
             "Nothing is wrong with your code; start the build again."
         )
-        end_build(build, Status.FAILED, now=now, reason_code=Reason.ENGINE_LOST, reason=reason)
+        _move(build, Status.FAILED, now=now, reason_code=Reason.ENGINE_LOST, reason=reason)
     else:
         code = seen.reason_code or Reason.ENGINE_ERROR
         status = Status.TIMED_OUT if code == Reason.TIMED_OUT else Status.FAILED
-        end_build(build, status, now=now, reason_code=code, reason=seen.reason)
+        _move(build, status, now=now, reason_code=code, reason=seen.reason)
     return timedelta(0)
 
 
 def _succeed(build: Build, made: BuiltImage, *, now: datetime) -> None:
     with transaction.atomic():
-        if not end_build(build, Status.SUCCEEDED, now=now):
+        if not _move(build, Status.SUCCEEDED, now=now):
             return
         Image.objects.create(
             tool=build.tool,
@@ -220,7 +222,7 @@ def _stop(
     """Keep the output, have the processes ended, and move only when they are gone."""
     seen = engine.observe(order)
     if seen.phase is Phase.MISSING:
-        end_build(
+        _move(
             build,
             Status(build.stop_as),
             now=now,
@@ -234,7 +236,7 @@ def _stop(
     return engine.pace.lively
 
 
-def end_build(
+def _move(
     build: Build, status: Status, *, now: datetime, reason_code: str = "", reason: str = ""
 ) -> bool:
     """End the build, with a row in the tool's history."""

@@ -25,7 +25,7 @@ class BuildSerializer(serializers.ModelSerializer):
         fields = [
             "tool", "number", "status", "reason_code", "reason", "source_url", "ref", "commit",
             "subdirectory", "deploy_when_built", "trigger", "actor", "created_at", "started_at",
-            "finished_at", "steps", "log_size", "image",
+            "finished_at", "steps", "log_size", "image", "trouble", "trouble_since",
         ]  # fmt: skip
         read_only_fields = fields
 

@@ -15,10 +15,12 @@ from builds.engines.base import BuildEngine, EngineError
 from builds.engines.local import LocalEngine, LocalSettings
 from builds.lifecycle.work import Limits
 from builds.models import Build
+from builds.orphans import prune
 from builds.placing import engine_in
 from builds.reconcile import reconcile
 from portal.cluster.base import ClusterError
-from portal.moving import Watched
+from portal.clusters.models import Cluster
+from portal.moving import Troubled, Watched
 
 log = logging.getLogger(__name__)
 # Sent once, by the process that saw a build end; rows hold the truth, a lost signal costs seconds.
@@ -26,7 +28,8 @@ build_finished = Signal()
 
 # Nobody else looks at a build for as long as this, unless its look ends earlier.
 LEASE = timedelta(seconds=10)
-AFTER_ERROR = timedelta(seconds=2)
+# After an error; the longer the trouble lasts, the more rarely it is asked about.
+AFTER_ERROR, LONGEST_AFTER_ERROR = timedelta(seconds=2), timedelta(seconds=30)
 # An alarm is taken for lost when it is late by this.
 LATE = timedelta(seconds=1)
 SWEPT_AT_ONCE = 500
@@ -68,17 +71,24 @@ def reconcile_build(*, build_id: int) -> None:
     build = Build.objects.claim(build_id, now=now, lease=LEASE)
     if build is None:
         return
-    was_final = build.is_final
+    was_final, trouble = build.is_final, ""
     try:
         pause = reconcile(build, engine=engine_of(build), now=now)
     except (EngineError, ClusterError) as error:
-        log.warning("build %s: %s", build, error)
-        pause = AFTER_ERROR
+        trouble = str(error)
+        log.warning("build %s: %s", build, trouble)
+        pause = after_error(build, now)
+    build.note_trouble(trouble, at=now)
     if build.is_final and not was_final:
         log.info("build %s %s %s", build, build.status, build.reason_code)
         build_finished.send(sender=Build, build=build)
         wake(startable(), now=timezone.now())
     set_alarm(build, reconcile_build, pause, build_id=build_id)
+
+
+def after_error(row: Troubled, now: datetime) -> timedelta:
+    lasted = now - (row.trouble_since or now)
+    return max(AFTER_ERROR, min(lasted / 4, LONGEST_AFTER_ERROR))
 
 
 def set_alarm(row: Watched, task: Task, pause: timedelta | None, **ids: int) -> None:
@@ -105,3 +115,16 @@ def sweep() -> None:
     overdue = Build.objects.overdue(timezone.now() - LATE).values_list("pk", flat=True)
     for build_id in overdue[:SWEPT_AT_ONCE]:
         reconcile_build.delay(build_id=build_id)
+
+
+@shared_task
+def prune_clusters() -> None:
+    """Remove from every cluster what is there for builds that nobody waits for."""
+    for cluster in Cluster.objects.exclude(is_reachable=False):
+        try:
+            removed = prune(cluster, now=timezone.now())
+        except ClusterError as error:
+            log.warning("builds in %s: %s", cluster, error)
+            continue
+        for each in removed:
+            log.info("removed %s from %s: no build waits for it", each, cluster)

@@ -101,3 +101,26 @@ class Watched(models.Model):
 
     class Meta:
         abstract = True
+
+
+class Troubled(models.Model):
+    """A row that says why it cannot be looked at, or nothing be done about it, in words.
+
+    What else it says is how it was before that. Empty while all is well.
+    """
+
+    trouble = models.TextField(blank=True)
+    trouble_since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def note_trouble(self, trouble: str, *, at: datetime) -> None:
+        """Remember how a look went; "" when it went well."""
+        if trouble == self.trouble:
+            return
+        if not (trouble and self.trouble):
+            self.trouble_since = at if trouble else None
+        self.trouble = trouble
+        changes = {"trouble": trouble, "trouble_since": self.trouble_since}
+        type(self)._base_manager.filter(pk=self.pk).update(**changes)

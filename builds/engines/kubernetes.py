@@ -37,15 +37,18 @@ from builds.engines.verdict import (
 from builds.lifecycle.source import SourceRefused, SourceRules, check_source_url
 from builds.states import Reason
 from portal.cluster.base import (
+    MANAGER,
+    OWNER_LABEL,
     Absent,
     Cluster,
     ClusterError,
     ClusterRefused,
     ForeignObject,
     Manifest,
+    is_ours,
 )
 from portal.cluster.home import build_namespace_of
-from portal.cluster.kinds import PIPELINE_RUN, POD, SECRET, TASK_RUN
+from portal.cluster.kinds import NAMESPACE, PIPELINE_RUN, POD, SECRET, TASK_RUN
 from portal.registry import Registry
 
 Clock = Callable[[], datetime]
@@ -60,9 +63,7 @@ class KubernetesBuildEngine:
     """A BuildEngine. What it keeps between calls only saves requests; the cluster has the truth."""
 
     # A change in the cluster wakes the build's row by itself; these looks fetch its output.
-    pace = Pace(
-        lively=timedelta(seconds=1), quiet=timedelta(seconds=5), longest=timedelta(seconds=20)
-    )
+    pace = Pace(lively=timedelta(seconds=1), quiet=timedelta(seconds=5))
 
     def __init__(self, cluster: Cluster, settings: BuildSettings, *, clock: Clock = _now) -> None:
         self._cluster = cluster
@@ -72,8 +73,6 @@ class KubernetesBuildEngine:
         self._lengths: dict[tuple[str, str], int] = {}
         # Builds that printed more than they may.
         self._too_loud: set[str] = set()
-        # The pod of a build as the last look saw it, for the log that is read after it.
-        self._pods: dict[str, Manifest] = {}
 
     def submit(self, order: Order) -> None:
         rules = SourceRules(self._settings.allowed_hosts, self._settings.trusted_prefixes)
@@ -99,6 +98,15 @@ class KubernetesBuildEngine:
             self._create_run(order)
 
     def _create_run(self, order: Order) -> None:
+        name = build_namespace_of(order.tool)
+        home = self._cluster.get(NAMESPACE, name)
+        if home is None:
+            raise Absent(name)
+        if not is_ours(home):
+            raise ForeignObject(
+                f"Namespace {name} is there already and is not the portal's, so nothing was put "
+                "into it. Tell the platform's operators."
+            )
         for secret in variables(order, self._settings):
             self._cluster.create(secret)
         self._cluster.create(pipeline_run(order, self._settings))
@@ -134,21 +142,24 @@ class KubernetesBuildEngine:
 
     def _look(self, order: Order) -> Seen:
         namespace = build_namespace_of(order.tool)
-        run = self._cluster.get(PIPELINE_RUN, order.name, namespace=namespace) or {}
+        run = self._run(order) or {}
         task: Manifest = {}
         if run:
             labels = {RUN_LABEL: order.name}
             tasks = self._cluster.list(TASK_RUN, namespace=namespace, labels=labels).items
             task = tasks[0] if tasks else {}
-        pod = self._pod(order, is_alive=not run) or {}
-        self._pods[order.name] = pod
         return Seen(
             run=run,
             task=task,
-            pod=pod,
+            pod=self._pod(order, is_alive=not run) or {},
             now=self._clock(),
             pending_limit=self._settings.pending_limit,
         )
+
+    def _run(self, order: Order) -> Manifest | None:
+        """Somebody else's of the same name is none."""
+        run = self._cluster.get(PIPELINE_RUN, order.name, namespace=build_namespace_of(order.tool))
+        return run if run and is_ours(run) else None
 
     def _pod(self, order: Order, *, is_alive: bool = False) -> Manifest | None:
         """The build's pod; with `is_alive` only one that did not end yet."""
@@ -166,7 +177,7 @@ class KubernetesBuildEngine:
     def logs(self, order: Order, *, since: int, limit: int) -> bytes:
         """The output of the steps, one after the other, as if it were one file."""
         try:
-            pod = self._pods.pop(order.name, None) or self._pod(order)
+            pod = self._pod(order)
             return self._read(order, pod, since=since, limit=limit) if pod else b""
         except ClusterError as error:
             raise EngineError(str(error)) from error
@@ -205,17 +216,17 @@ class KubernetesBuildEngine:
         """A run under way is cancelled; one that is over goes, with its pods and variables."""
         namespace = build_namespace_of(order.tool)
         try:
-            run = self._cluster.get(PIPELINE_RUN, order.name, namespace=namespace)
+            run = self._run(order)
             if run and not is_done(run):
                 self._cancel(run)
             elif not self._pod(order, is_alive=True):
-                self._cluster.delete(PIPELINE_RUN, order.name, namespace=namespace)
-                labels = {BUILD_LABEL: order.name}
+                if run:
+                    self._cluster.delete(PIPELINE_RUN, order.name, namespace=namespace)
+                labels = {OWNER_LABEL: MANAGER, BUILD_LABEL: order.name}
                 for secret in self._cluster.list(SECRET, namespace=namespace, labels=labels).items:
                     name = secret["metadata"]["name"]
                     self._cluster.delete(SECRET, name, namespace=namespace)
                 self._too_loud.discard(order.name)
-                self._pods.pop(order.name, None)
         except Absent:
             return
         except ClusterError as error:
@@ -231,10 +242,8 @@ class KubernetesBuildEngine:
 
 
 def _refusal(refused: ClusterRefused) -> EngineError:
-    """A quota and an admission rule refuse for good; a webhook that is away does not."""
+    """A quota and an admission rule refuse for good."""
     said = str(refused)
-    if "failed calling webhook" in said:
-        return EngineError(f"A part of the cluster that checks objects is away: {said}")
     if "exceeded quota" in said:
         return OrderRefused(
             "The tool's builds use all that they may have in the cluster. Wait for the others to "

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from portal.cluster.base import Access, Cluster
+from portal.cluster.base import Access, Cluster, ClusterUnavailable
 from portal.cluster.home import Home
 from portal.cluster.kubernetes import KubernetesCluster
 from portal.cluster.memory import MemoryCluster
@@ -13,6 +13,16 @@ from portal.clusters.models import Cluster as ClusterRow
 def connect(row: ClusterRow) -> Cluster:
     """The same connection for as long as the row names the same way."""
     return _connected(access_of(row))
+
+
+def ask(row: ClusterRow) -> Cluster:
+    """The same, for work that can wait: one that was just seen to be away is not asked by all.
+
+    Raises ClusterUnavailable.
+    """
+    if row.is_reachable is False:
+        raise ClusterUnavailable(row.trouble)
+    return connect(row)
 
 
 @lru_cache(maxsize=32)

@@ -10,7 +10,8 @@ from portal.clusters.connections import connect
 from portal.clusters.models import Cluster, RegistryState
 from portal.clusters.registries import LOOK_AT_LEAST, LOOK_EVERY, look, pause_after
 
-CHECK_EVERY = timedelta(seconds=30)
+# One that is away is asked more often: nothing goes on there until it is seen to be back.
+CHECK_EVERY, CHECK_EVERY_AWAY = timedelta(seconds=30), timedelta(seconds=5)
 
 
 @shared_task
@@ -29,6 +30,9 @@ def check_cluster(*, cluster_id: int) -> None:
     if due.update(next_check_at=now + CHECK_EVERY):
         row = Cluster.objects.get(pk=cluster_id)
         check(row, connect(row), now=now)
+        if not row.is_reachable:
+            due = Cluster.objects.filter(pk=cluster_id, next_check_at=now + CHECK_EVERY)
+            due.update(next_check_at=now + CHECK_EVERY_AWAY)
 
 
 @shared_task

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from builds.models import Image
 from portal.accounts.models import User
 from portal.clusters.models import Cluster
-from portal.moving import AbstractMove, Movable, Watched, WatchedQuerySet
+from portal.moving import AbstractMove, Movable, Troubled, Watched, WatchedQuerySet
 from portal.tools.models import Tool
 from portal.tools.operations import Variable
 from portal.webservices.engines.base import Phase, ReplicaOrder
@@ -69,7 +69,7 @@ class WebserviceQuerySet(WatchedQuerySet["Webservice"]):
         return dict(here.values_list("tool__name", "routed_ports"))
 
 
-class Webservice(Configured, Movable, Watched):
+class Webservice(Configured, Movable, Watched, Troubled):
     """What a tool wants to have running, and how that stands."""
 
     MOVES = MOVES
@@ -278,6 +278,10 @@ class Replica(models.Model):
     probe_at = models.DateTimeField(null=True, blank=True)
     probe_ok = models.BooleanField(null=True)
     probe_answer = models.TextField(blank=True)
+    # In a cluster: how many bytes of output were counted, and the time of the last line of them in
+    # nanoseconds.
+    output_size = models.PositiveBigIntegerField(default=0)
+    output_at = models.PositiveBigIntegerField(default=0)
 
     class Meta:
         ordering = ["release", "index"]

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.cluster.base import ClusterRefused, ForeignObject
-from portal.clusters.connections import connect, home_in
+from portal.clusters.connections import ask, home_in
 from portal.clusters.models import Cluster
 from portal.tools.models import Tool
 from portal.tools.operations import variables_for
@@ -31,7 +31,7 @@ STEADY = timedelta(minutes=5)
 
 
 def engine_in(cluster: Cluster, tool: Tool) -> KubernetesWebservices:
-    return KubernetesWebservices(connect(cluster), home_in(cluster, tool.name))
+    return KubernetesWebservices(ask(cluster), home_in(cluster, tool.name))
 
 
 def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> timedelta | None:
@@ -53,15 +53,15 @@ def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> tim
             # It was moved away a moment ago, and what is here answers until it is cleaned away.
             return None
         engine.stop(order)
+        seen = engine.observe(order)
     else:
         try:
-            engine.roll(order)
+            seen = engine.roll(order)
         except (ClusterRefused, ForeignObject) as refused:
             if not starting:
                 raise
             _give_up(starting, Reason.REFUSED, str(refused), log="", now=now)
             return timedelta(0)
-    seen = engine.observe(order)
     _note_pods(webservice, release, seen.pods)
     if starting:
         _judge(starting, webservice.live, order, seen, engine=engine, now=now)
@@ -93,14 +93,6 @@ def order_of(webservice: Webservice, release: Release, cluster: Cluster) -> Serv
         tls_secret=cluster.tls_secret.replace("{tool}", tool.name),
         has_tls=cluster.tools_url.startswith("https"),
     )
-
-
-def output_of(replica: Replica, *, cluster: Cluster, since: int, limit: int) -> tuple[bytes, int]:
-    """What the pod printed, from byte `since` on; a negative one counts from the end."""
-    order = order_of(replica.release.webservice, replica.release, cluster)
-    data = engine_in(cluster, replica.release.webservice.tool).logs(order, replica.name)
-    start = max(0, len(data) + since) if since < 0 else min(since, len(data))
-    return data[start : start + limit], start
 
 
 def _number_of_pods(release: Release) -> int:
@@ -220,7 +212,8 @@ def _note_pod(row: Replica | None, release: Release, pod: Pod) -> None:
         return
     for name, value in changes.items():
         setattr(row, name, value)
-    row.save()
+    # Readers count a replica's output at any time.
+    row.save(update_fields=changes if row.pk else None)
 
 
 def _free_index(release: Release) -> int:

@@ -92,7 +92,7 @@ class WebserviceSerializer(serializers.ModelSerializer):
         fields = [
             "tool", "url", "status", "reason_code", "reason", "is_wanted", "replicas",
             "health_check_path", "memory_bytes", "cpu_millis", "deploy_branch", "paused", "live",
-            "starting", "running", "pending_variables",
+            "starting", "running", "pending_variables", "trouble", "trouble_since",
         ]  # fmt: skip
         read_only_fields = fields
 

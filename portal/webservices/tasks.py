@@ -15,18 +15,18 @@ from django.utils.translation import gettext as _
 from builds.lifecycle.enforcement import CPU_LIMIT, MEMORY_LIMIT, Enforcement, Means
 from builds.models import Build
 from builds.states import Status
-from builds.tasks import AFTER_ERROR, LATE, LEASE, SWEPT_AT_ONCE, build_finished, set_alarm
+from builds.tasks import LATE, LEASE, SWEPT_AT_ONCE, after_error, build_finished, set_alarm
 from builds.tasks import engine as build_engine
 from portal.cluster.base import ClusterError
-from portal.clusters.models import Cluster, RegistryPlace, Relocation
+from portal.clusters.models import Cluster, RegistryPlace
 from portal.clusters.places import mark_places
+from portal.tools.models import Tool
 from portal.tools.operations import record_event, variables_for
-from portal.webservices import relocation, rollout
+from portal.webservices import homes, output, rollout
 from portal.webservices.engines.base import EngineError, ReplicaOrder, WebserviceEngine
 from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngine
 from portal.webservices.engines.probe import Answer
 from portal.webservices.homes import keep_homes, tidy
-from portal.webservices.leaving import Machine
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
@@ -90,31 +90,33 @@ def reconcile_webservice(*, webservice_id: int) -> None:
     webservice = Webservice.objects.claim(webservice_id, now=now, lease=LEASE)
     if webservice is None:
         return
-    pause = look(webservice, now=now)
+    # One that is away does not keep a tool from moving to another.
+    looks = [_look(webservice, place, now=now) for place in _places(webservice)]
+    pause = min((each for each, _trouble in looks if each is not None), default=None)
+    webservice.note_trouble(" ".join(filter(None, (each for _pause, each in looks))), at=now)
     set_alarm(webservice, reconcile_webservice, pause, webservice_id=webservice_id)
 
 
-def look(webservice: Webservice, *, now: datetime) -> timedelta | None:
-    """Take a step in each place where something of it is to run; while it moves these are two.
+def _places(webservice: Webservice) -> list[Cluster | None]:
+    """Where something of it is to run; None is this machine. While it moves these are two.
 
-    The old one comes first: once the new one has taken over it is left as it is. One that is away
-    does not keep the tool from moving to another.
+    The old one comes first: once the new one has taken over it is left as it is.
     """
     current = filter(None, (webservice.live, webservice.starting))
-    places = list(dict.fromkeys(each.place for each in current)) or [webservice.tool.cluster]
-    pauses = [_look_in(place, webservice, now=now) for place in places]
-    return min((each for each in pauses if each is not None), default=None)
+    return list(dict.fromkeys(each.place for each in current)) or [webservice.tool.cluster]
 
 
-def _look_in(place: Cluster | None, webservice: Webservice, *, now: datetime) -> timedelta | None:
-    """None is this machine."""
+def _look(
+    webservice: Webservice, place: Cluster | None, *, now: datetime
+) -> tuple[timedelta | None, str]:
+    """The time until the next look, and what kept this one from its work."""
     try:
         if place:
-            return rollout.reconcile(webservice, cluster=place, now=now)
-        return reconcile(webservice, engine=engine(), now=now)
+            return rollout.reconcile(webservice, cluster=place, now=now), ""
+        return reconcile(webservice, engine=engine(), now=now), ""
     except (EngineError, ClusterError, NoPortLeft) as error:
         log.warning("webservice %s: %s", webservice, error)
-        return AFTER_ERROR
+        return after_error(webservice, now), str(error)
 
 
 def output_of(replica: Replica, *, since: int, limit: int) -> tuple[bytes, int]:
@@ -123,25 +125,21 @@ def output_of(replica: Replica, *, since: int, limit: int) -> tuple[bytes, int]:
     if cluster is None:
         return engine().logs(replica.order([]), since=since, limit=limit)
     try:
-        return rollout.output_of(replica, cluster=cluster, since=since, limit=limit)
+        return output.output_of(replica, cluster=cluster, since=since, limit=limit)
     except ClusterError as error:
         raise EngineError(str(error)) from error
 
 
-@shared_task
-def reconcile_relocation(*, relocation_id: int) -> None:
-    """Look at a tool's move if a look is due, and set the alarm for the next look."""
-    now = timezone.now()
-    move = Relocation.objects.claim(relocation_id, now=now, lease=LEASE)
-    if move is None:
-        return
-    here = Machine(webservices=engine(), images=build_engine())
+def output_size(replica: Replica) -> int:
+    """How long a replica's output is by now. Raises EngineError."""
+    cluster = replica.release.place
+    if cluster is None:
+        data, start = output_of(replica, since=-1, limit=1)
+        return start + len(data)
     try:
-        pause = relocation.reconcile(move, here=here, now=now)
-    except (EngineError, ClusterError) as error:
-        log.warning("move of %s: %s", move, error)
-        pause = relocation.note(move, str(error), AFTER_ERROR)
-    set_alarm(move, reconcile_relocation, pause, relocation_id=relocation_id)
+        return output.size_of(replica, cluster=cluster)
+    except ClusterError as error:
+        raise EngineError(str(error)) from error
 
 
 @runtime_checkable
@@ -169,9 +167,6 @@ def sweep() -> None:
     overdue = Webservice.objects.overdue(timezone.now()).values_list("pk", flat=True)
     for webservice_id in overdue[:SWEPT_AT_ONCE]:
         reconcile_webservice.delay(webservice_id=webservice_id)
-    moves = Relocation.objects.overdue(timezone.now()).values_list("pk", flat=True)
-    for relocation_id in moves[:SWEPT_AT_ONCE]:
-        reconcile_relocation.delay(relocation_id=relocation_id)
     try:
         engine().route(Webservice.objects.routes())
     except EngineError as error:
@@ -207,6 +202,15 @@ def keep_cluster_homes() -> None:
                 log.warning("home of %s in %s: %s", home.tool, row, home.trouble)
         for namespace in removed:
             log.info("removed namespace %s of %s", namespace, row)
+
+
+@shared_task
+def keep_home(*, tool_id: int) -> None:
+    """Put one home right; should this fail or be lost, the daily round does it."""
+    tool = Tool.objects.select_related("cluster").get(pk=tool_id)
+    kept = homes.keep_home(tool)
+    if kept.trouble:
+        log.warning("home of %s in %s: %s", tool, tool.cluster, kept.trouble)
 
 
 @shared_task
@@ -281,9 +285,3 @@ def wake(webservice: Webservice, *, now: datetime) -> None:
     """Have the webservice looked at now."""
     Webservice.objects.filter(pk=webservice.pk).update(next_look_at=now)
     on_commit(partial(reconcile_webservice.delay, webservice_id=webservice.pk))
-
-
-def wake_relocation(move: Relocation, *, now: datetime) -> None:
-    """Have the move looked at now."""
-    Relocation.objects.filter(pk=move.pk).update(next_look_at=now)
-    on_commit(partial(reconcile_relocation.delay, relocation_id=move.pk))

@@ -5,10 +5,11 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from builds.models import Build, Image
 from builds.states import Status as BuildStatus
-from portal.cluster.base import ClusterRefused, ClusterUnavailable
+from portal.cluster.base import ClusterRefused, ClusterUnavailable, NotAllowed
 from portal.cluster.kinds import DEPLOYMENT, INGRESS, NAMESPACE, POD, SECRET, SERVICE
 from portal.clusters.connections import connect
 from portal.clusters.operations import add_cluster
@@ -17,6 +18,8 @@ from portal.tools.operations import set_variable
 from portal.webservices import operations, rollout
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.states import Reason, ReleaseStatus, Status
+from portal.webservices.tasks import reconcile_webservice
+from tests.clusters.contract import OURS
 from tests.clusters.test_clusters import FIELDS
 from tests.conftest import NOW
 
@@ -88,6 +91,7 @@ def settle(memory, **status):
 
 def put_pod(memory, name, release, *, is_ready=True, **status):
     labels = {"app.kubernetes.io/name": "hat", "portal.example.org/release": str(release)}
+    labels |= OURS
     ready = {"type": "Ready", "status": str(is_ready)}
     memory.put(
         {
@@ -302,6 +306,87 @@ def test_a_cluster_that_is_away_changes_nothing(hat, tools, memory, live):
     memory.fault = None
     webservice, _pause = look(hat, tools)
     assert webservice.status == Status.RUNNING
+
+
+def wake(hat):
+    """As the worker looks: by its task."""
+    rows = Webservice.objects.filter(tool=hat)
+    rows.update(next_look_at=timezone.now())
+    reconcile_webservice(webservice_id=rows.get().pk)
+    return rows.get()
+
+
+def test_what_keeps_it_from_being_looked_at_is_told_with_its_beginning(
+    hat, memory, live, client_of, api_of, alice
+):
+    memory.fault = ClusterUnavailable("The cluster is on the moon.")
+    first = wake(hat)
+    assert first.trouble == "The cluster is on the moon."
+    assert first.status == Status.RUNNING
+    memory.fault = NotAllowed("A right is missing.")
+    second = wake(hat)
+    assert second.trouble == "A right is missing."
+    assert second.trouble_since == first.trouble_since
+    page = client_of(alice).get("/tools/hat/webservice/").content.decode()
+    assert "A right is missing." in page
+    told = api_of(alice).get("/api/v1/tools/hat/webservice/").json()
+    assert told["trouble"] == "A right is missing."
+    assert told["trouble_since"]
+    memory.fault = None
+    third = wake(hat)
+    assert (third.trouble, third.trouble_since) == ("", None)
+
+
+def test_the_longer_it_lasts_the_more_rarely_it_is_looked_at(hat, memory, live):
+    memory.fault = ClusterUnavailable("away")
+    pauses = []
+    for minutes in (0, 1, 60):
+        row = wake(hat)
+        pauses.append(round((row.next_look_at - timezone.now()).total_seconds()))
+        Webservice.objects.update(trouble_since=timezone.now() - timedelta(minutes=minutes + 1))
+    assert pauses == [2, 15, 30]
+
+
+def test_a_right_that_is_missing_fails_no_release(hat, alice, tools, memory, live):
+    operations.deploy(image(hat, 2), by=alice, at=NOW)
+    memory.fault = NotAllowed("A right is missing.")
+    with pytest.raises(NotAllowed):
+        look(hat, tools)
+    memory.fault = None
+    look(hat, tools)
+    settle(memory)
+    webservice, _pause = look(hat, tools)
+    assert webservice.live.number == 2
+
+
+def test_a_foreign_deployment_of_the_same_name_is_not_stopped(hat, alice, tools, memory, live):
+    theirs = deployment(memory)
+    theirs["metadata"]["labels"] = {}
+    memory.put(theirs)
+    operations.stop(Webservice.objects.get(), by=alice, at=NOW)
+    look(hat, tools)
+    assert deployment(memory)["spec"]["replicas"] == 1
+
+
+def test_nothing_is_put_into_a_foreign_namespace(hat, alice, tools, memory):
+    memory.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tool-hat"}})
+    operations.deploy(image(hat, 1), by=alice, at=NOW)
+    webservice, _pause = look(hat, tools)
+    assert "not the portal's" in webservice.failed.reason
+    assert [kind for kind, _place, _name in memory.objects] == ["Namespace"]
+
+
+def test_a_steady_look_reads_five_times_and_writes_nothing(hat, tools, memory, live):
+    look(hat, tools)
+    memory.requests.clear()
+    look(hat, tools)
+    assert sorted(memory.requests) == [
+        ("get", "Deployment"),
+        ("get", "Ingress"),
+        ("get", "Secret"),
+        ("get", "Service"),
+        ("list", "Pod"),
+    ]
 
 
 def test_a_release_that_the_cluster_refuses_fails_with_its_words(hat, alice, tools, memory, live):

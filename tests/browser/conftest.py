@@ -81,7 +81,6 @@ class Portal:
             "web": "uvicorn",
             "worker": "celery.* worker --pool",
             "beat": "celery.* beat --sched",
-            "watch": "manage.py watch",
             "proxy": "caddy",
         }
         found = {}

@@ -6,7 +6,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -15,7 +15,13 @@ FIRST_PAUSE, LONGEST_PAUSE, STABLE = 0.5, 15.0, 10.0
 # How long a part gets to end by itself.
 GRACE = 8.0
 POLL = 0.1
+# How often is asked whether a part is needed by now.
+ASKING = 3.0
 PR_SET_PDEATHSIG = 1
+
+
+async def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,8 @@ class Part:
     environment: Mapping[str, str] = field(default_factory=dict)
     # Called before each start.
     prepare: Callable[[], object] = lambda: None
+    # The part starts once this says yes; asked again and again until then.
+    is_needed: Callable[[], Awaitable[bool]] = _always
 
 
 def _die_with_parent() -> None:
@@ -59,6 +67,8 @@ class Tree:
                 group.create_task(self._keep(part))
 
     async def _keep(self, part: Part) -> None:
+        while not self._stopping.is_set() and not await part.is_needed():
+            await self._sleep(ASKING)
         pause = FIRST_PAUSE
         while not self._stopping.is_set():
             started = monotonic()

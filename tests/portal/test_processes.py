@@ -45,6 +45,29 @@ def test_a_part_that_dies_is_started_again():
     assert any("ended with 0; starting it again in 0.5 s" in line for line in said)
 
 
+def test_a_part_waits_until_it_is_needed(monkeypatch):
+    monkeypatch.setattr(processes, "ASKING", 0.05)
+    answers = [True, False, False]
+
+    async def is_needed():
+        return answers.pop() if len(answers) > 1 else answers[0]
+
+    part = Part("watch", python("print('up'); import time; time.sleep(60)"), is_needed=is_needed)
+    assert any("up" in line for line in run([part], until=lambda said: said))
+    assert answers == [True]
+
+
+def test_a_part_that_is_never_needed_ends_with_the_tree(monkeypatch):
+    monkeypatch.setattr(processes, "ASKING", 0.05)
+
+    async def is_needed():
+        return False
+
+    part = Part("watch", python("print('up')"), is_needed=is_needed)
+    began = time.monotonic()
+    assert run([part], until=lambda _said: time.monotonic() - began > 0.3) == []
+
+
 def test_a_part_that_cannot_be_started_is_said():
     said = run([Part("web", ["/no/such/program"])], until=lambda said: len(said) >= 2)
     assert "No such file" in said[0]

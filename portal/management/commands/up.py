@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, close_old_connections
 
 from portal import examples
 from portal.clusters.models import Cluster
@@ -42,9 +43,7 @@ class Command(BaseCommand):
             asyncio.run(self._serve(workers))
 
     async def _serve(self, workers: int) -> None:
-        parts = [_web(workers), _worker(), _beat(), _proxy()]
-        if await sync_to_async(has_clusters)():
-            parts.append(_watch())
+        parts = [_web(workers), _worker(), _beat(), _proxy(), _watch()]
         tree = Tree(parts, write=self._line)
         ready = asyncio.create_task(self._announce(tree))
         await tree.run()
@@ -136,8 +135,18 @@ def has_clusters() -> bool:
     return Cluster.objects.exclude(way=Cluster.Way.MEMORY).exists()
 
 
+async def _is_to_be_watched() -> bool:
+    try:
+        await sync_to_async(close_old_connections)()
+        return await sync_to_async(has_clusters)()
+    except OperationalError:
+        # Asked again soon.
+        return False
+
+
 def _watch() -> Part:
-    return Part("watch", [sys.executable, str(settings.BASE_DIR / "manage.py"), "watch"])
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "watch"]
+    return Part("watch", command, is_needed=_is_to_be_watched)
 
 
 def _proxy() -> Part:

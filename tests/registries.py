@@ -18,10 +18,11 @@ _numbers = itertools.count(1)
 
 
 def cluster_with(registry, *, by, **fields):
-    """A cluster in memory that all tools live in."""
-    fields = FIELDS | {"registry": registry, "registry_is_insecure": True} | fields
+    """A cluster that all tools live in, in memory unless it says otherwise."""
+    usual = {"registry": registry, "registry_is_insecure": True, "way": "memory"}
+    fields = FIELDS | usual | fields
     name = f"registries-{next(_numbers)}"
-    cluster = add_cluster(name=name, by=by, at=NOW, way="memory", **fields)
+    cluster = add_cluster(name=name, by=by, at=NOW, **fields)
     Tool.objects.update(cluster=cluster)
     mark_places(now=NOW)
     return cluster

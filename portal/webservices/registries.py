@@ -26,6 +26,12 @@ REMOVED_AT_ONCE = 50
 CACHES_KEPT = 1
 
 
+def wake_left_over(*, now: datetime) -> None:
+    """Have places looked at that have images to delete, whatever gave those up."""
+    owners = Image.objects.filter(is_left_over=True).values("tool")
+    RegistryPlace.objects.filter(next_look_at=None, tool__in=owners).wake(now=now)
+
+
 def keep_place(place: RegistryPlace, *, now: datetime) -> None:
     """Have it be as it should; trouble is noted with since when, and tried again ever later."""
     try:

@@ -30,7 +30,7 @@ from portal.webservices.homes import keep_homes, tidy
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
-from portal.webservices.registries import keep_place
+from portal.webservices.registries import keep_place, wake_left_over
 from portal.webservices.releases import (
     ImageGone,
     NotHere,
@@ -218,6 +218,7 @@ def keep_places() -> None:
     """Have the places in registries whose time has come looked at, where the registry answers."""
     now = timezone.now()
     mark_places(now=now)
+    wake_left_over(now=now)
     answering = RegistryPlace.objects.filter(cluster__registry_state__is_reachable=True)
     due = answering.filter(next_look_at__lte=now).order_by("next_look_at")
     for place_id in due.values_list("pk", flat=True)[:PLACES_AT_ONCE]:

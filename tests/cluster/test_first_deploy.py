@@ -19,16 +19,21 @@ from builds.tasks import engine_of
 from portal.cluster.rights import cluster_role
 from portal.clusters.checking import check
 from portal.clusters.connections import connect
+from portal.clusters.models import RegistryPlace
 from portal.clusters.operations import add_cluster
+from portal.clusters.places import mark_places
+from portal.tools.models import Tool
 from portal.tools.operations import register_tool, set_variable
 from portal.webservices import operations, rollout
 from portal.webservices.models import Webservice
+from portal.webservices.registries import keep_place
 from portal.webservices.states import Status
 from tests.cluster import ingress, tekton
 from tests.git_server import GitServer
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db]
 DOMAIN = "tools.test"
+DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 SETTINGS = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
@@ -244,6 +249,31 @@ def test_a_first_deploy_a_new_release_under_load_and_a_rollback(lab, tool, sourc
     serve(hat, until=is_live(4))
     time.sleep(8)
     assert "First" in page(lab, "hat")
+
+    Tool.objects.filter(pk=hat.pk).update(status=Tool.Status.ARCHIVED)
+    serve(hat, until=lambda seen: seen.status == Status.STOPPED)
+    assert pulled(first.image) == 200
+    leave_registry(hat)
+    assert pulled(first.image) == 404
+
+
+def pulled(image):
+    """What the registry answers to who wants the image."""
+    repository, _, digest = image.reference.partition("/")[2].partition("@")
+    host = image.reference.partition("/")[0]
+    headers = {"Accept": "application/vnd.oci.image.manifest.v1+json, " + DOCKER}
+    address = f"http://{host}/v2/{repository}/manifests/{digest}"
+    return httpx.head(address, headers=headers, trust_env=False).status_code
+
+
+def leave_registry(tool):
+    """As the worker does when the grace of an archived tool is over."""
+    mark_places(now=timezone.now())
+    later = timezone.now() + timedelta(days=30)
+    RegistryPlace.objects.filter(tool=tool).update(next_look_at=later)
+    place = RegistryPlace.objects.select_related("cluster", "tool").get(tool=tool)
+    keep_place(place, now=later)
+    assert not RegistryPlace.objects.filter(tool=tool).exists(), place.trouble
 
 
 def test_a_release_that_crashes_leaves_the_old_one_serving(lab, tool, source, alice):

@@ -198,6 +198,7 @@ def test_administrators_see_what_is_wrong(with_harbor, harbor, client_of, api_of
     RegistryPlace.objects.update(trouble="Harbor answered 412", since=NOW)
     page = client_of(ada).get(f"/clusters/{with_harbor.name}/").content.decode()
     assert "answered 503" in page
+    assert "no answer" in page
     assert "Harbor answered 412" in page
     place = f"/api/v1/clusters/{with_harbor.name}/registry/"
     shown = api_of(ada).get(place).json()

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from builds.models import Build, Image
 from portal.cluster.base import ClusterError
@@ -28,8 +28,10 @@ CACHES_KEPT = 1
 
 def wake_left_over(*, now: datetime) -> None:
     """Have places looked at that have images to delete, whatever gave those up."""
-    owners = Image.objects.filter(is_left_over=True).values("tool")
-    RegistryPlace.objects.filter(next_look_at=None, tool__in=owners).wake(now=now)
+    left_over = Image.objects.filter(
+        tool=OuterRef("tool"), build__cluster=OuterRef("cluster"), is_left_over=True
+    )
+    RegistryPlace.objects.filter(Exists(left_over), next_look_at=None).wake(now=now)
 
 
 def keep_place(place: RegistryPlace, *, now: datetime) -> None:
@@ -74,6 +76,9 @@ def _remove_images(place: RegistryPlace, registry: Harbor | Distribution) -> boo
             repository, _, digest = image.reference.partition("/")[2].partition("@")
             registry.remove_image(repository, digest)
         same.update(is_left_over=False)
+    # What is in a registry that the cluster had before is out of reach.
+    there = Image.objects.filter(tool=place.tool, build__cluster=place.cluster, is_left_over=True)
+    there.exclude(pk__in=_images_of(place)).update(is_left_over=False)
     return not _images_of(place).filter(is_left_over=True).exists()
 
 

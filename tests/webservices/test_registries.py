@@ -16,7 +16,7 @@ from portal.tools.models import AuditEvent, Tool
 from portal.webservices import tasks
 from portal.webservices.models import Release
 from portal.webservices.operations import deploy
-from portal.webservices.registries import BUSY, LOOK_EVERY, keep_place
+from portal.webservices.registries import BUSY, LOOK_EVERY, keep_place, wake_left_over
 from portal.webservices.retention import remove_old_images
 from portal.webservices.states import ReleaseStatus
 from tests.conftest import NOW
@@ -136,6 +136,16 @@ def test_images_of_another_registry_are_left_to_it(images, place, harbor):
     Image.objects.update(reference="elsewhere.example.org/tool-hat/hat@sha256:1")
     clean_up(place)
     assert len(digests(harbor)) == 5
+    assert not Image.objects.filter(is_left_over=True).exists()
+
+
+def test_whatever_gave_images_up_they_are_deleted_soon(images, place):
+    RegistryPlace.objects.update(next_look_at=None)
+    wake_left_over(now=NOW)
+    assert RegistryPlace.objects.get().next_look_at is None
+    Image.objects.filter(pk=images[0].pk).update(removed_at=NOW, is_left_over=True)
+    wake_left_over(now=NOW)
+    assert RegistryPlace.objects.get().next_look_at == NOW
 
 
 def test_many_images_take_several_looks(images, place, harbor, monkeypatch):

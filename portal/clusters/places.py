@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from portal.cluster.base import Absent, ClusterUnavailable
 from portal.cluster.home import home_of
-from portal.clusters.connections import connect, home_in
+from portal.clusters.connections import ask, home_in
 from portal.clusters.credentials import opened
 from portal.clusters.models import Cluster, RegistryPlace, Relocation
 from portal.clusters.models.registries import RegistryPlaceQuerySet
@@ -91,7 +91,7 @@ def _prefix(place: RegistryPlace) -> str:
 
 def _put_secrets(place: RegistryPlace, *, now: datetime) -> None:
     """Into both namespaces; one that is not there yet gets them when it is made."""
-    cluster = connect(place.cluster)
+    cluster = ask(place.cluster)
     for manifest in home_of(home_in(place.cluster, place.tool.name)):
         if manifest["kind"] in ("ServiceAccount", "Secret"):
             try:

@@ -250,6 +250,7 @@ def test_a_first_deploy_a_new_release_under_load_and_a_rollback(lab, tool, sourc
     time.sleep(8)
     assert "First" in page(lab, "hat")
 
+    mark_places(now=timezone.now())
     Tool.objects.filter(pk=hat.pk).update(status=Tool.Status.ARCHIVED)
     serve(hat, until=lambda seen: seen.status == Status.STOPPED)
     assert pulled(first.image) == 200

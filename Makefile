@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-versi
 # The embedded default: one machine, development identity. Production sets its own environment.
 run check bench migrations: export PORTAL_DEBUG ?= true
 
-.PHONY: help setup setup-dev assets run test test-postgres test-cluster check check-security format bench lock migrations clean
+.PHONY: help setup setup-dev assets run test test-postgres test-cluster check check-security format bench bench-cluster lock migrations clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -79,6 +79,10 @@ bench: setup-dev ## Measure; benchmarks/README.md holds the figures
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.tools
 	$(BIN)/python -m benchmarks.records
+
+bench-cluster: setup-dev ## Measure the portal on a simulated Kubernetes cluster (needs Go)
+	$(BIN)/python -m tests.cluster build
+	$(BIN)/python -W ignore -m benchmarks.cluster
 
 migrations: setup-dev ## Write the migrations that the models ask for
 	$(BIN)/python manage.py makemigrations

@@ -8,19 +8,23 @@ from django.utils import timezone
 from builds.engines.kubernetes import KubernetesBuildEngine
 from builds.engines.pipeline import BuildSettings
 from builds.models import Image
+from portal.cluster.base import Cluster as Connection
 from portal.clusters.connections import ask, home_in
 from portal.clusters.models import Cluster
 
-# What an engine remembers saves requests, so one is kept for as long as its settings hold.
-_engines: dict[tuple[int, str], tuple[BuildSettings, KubernetesBuildEngine]] = {}
+# What an engine remembers saves requests, so one is kept for as long as its settings hold, and the
+# way to its cluster.
+_Wanted = tuple[BuildSettings, Connection]
+_engines: dict[tuple[int, str], tuple[_Wanted, KubernetesBuildEngine]] = {}
 
 
 def engine_in(cluster: Cluster, tool: str) -> KubernetesBuildEngine:
     """Raises ClusterUnavailable if it is away, or the registry's credentials cannot be read."""
-    reached, wanted = ask(cluster), _settings(cluster, tool)
+    wanted = _settings(cluster, tool), ask(cluster)
     known = _engines.get((cluster.pk, tool))
-    if known is None or known[0] != wanted:
-        known = _engines[cluster.pk, tool] = wanted, KubernetesBuildEngine(reached, wanted)
+    if known is None or known[0][0] != wanted[0] or known[0][1] is not wanted[1]:
+        engine = KubernetesBuildEngine(wanted[1], wanted[0])
+        known = _engines[cluster.pk, tool] = wanted, engine
     return known[1]
 
 

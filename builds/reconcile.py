@@ -30,8 +30,6 @@ from portal.tools.operations import Variable, record_event, seal, unseal, variab
 
 # How long until the next look while it waits for its turn; the engine says how long otherwise.
 QUEUED = timedelta(seconds=2)
-# Output not older than this counts as lively.
-RECENT = timedelta(seconds=5)
 # Looks at one call, so that a flood of output is taken over quickly but the task stays short.
 READS_AT_ONCE = 8
 
@@ -83,7 +81,7 @@ def _submit(build: Build, order: Order, *, engine: BuildEngine, now: datetime) -
     try:
         engine.submit(order)
     except OrderRefused as refused:
-        _move(build, Status.FAILED, now=now, reason_code=refused.code, reason=refused.reason)
+        end_build(build, Status.FAILED, now=now, reason_code=refused.code, reason=refused.reason)
         return timedelta(0)
     return engine.pace.lively
 
@@ -106,7 +104,7 @@ def _follow(
     if _is_past_deadline(build, now):
         return timedelta(0)
     heard = build.last_output_at or build.started_at or now
-    return engine.pace.lively if now - heard < RECENT else engine.pace.quiet
+    return engine.pace.after(now - heard)
 
 
 def _take_logs(
@@ -159,17 +157,17 @@ def _finish(build: Build, seen: Observation, *, now: datetime) -> timedelta:
             "The build's process ended without a result: the machine restarted, or it was killed. "
             "Nothing is wrong with your code; start the build again."
         )
-        _move(build, Status.FAILED, now=now, reason_code=Reason.ENGINE_LOST, reason=reason)
+        end_build(build, Status.FAILED, now=now, reason_code=Reason.ENGINE_LOST, reason=reason)
     else:
         code = seen.reason_code or Reason.ENGINE_ERROR
         status = Status.TIMED_OUT if code == Reason.TIMED_OUT else Status.FAILED
-        _move(build, status, now=now, reason_code=code, reason=seen.reason)
+        end_build(build, status, now=now, reason_code=code, reason=seen.reason)
     return timedelta(0)
 
 
 def _succeed(build: Build, made: BuiltImage, *, now: datetime) -> None:
     with transaction.atomic():
-        if not _move(build, Status.SUCCEEDED, now=now):
+        if not end_build(build, Status.SUCCEEDED, now=now):
             return
         Image.objects.create(
             tool=build.tool,
@@ -222,7 +220,7 @@ def _stop(
     """Keep the output, have the processes ended, and move only when they are gone."""
     seen = engine.observe(order)
     if seen.phase is Phase.MISSING:
-        _move(
+        end_build(
             build,
             Status(build.stop_as),
             now=now,
@@ -236,7 +234,7 @@ def _stop(
     return engine.pace.lively
 
 
-def _move(
+def end_build(
     build: Build, status: Status, *, now: datetime, reason_code: str = "", reason: str = ""
 ) -> bool:
     """End the build, with a row in the tool's history."""

@@ -403,6 +403,10 @@ CLUSTER_NAMESPACE = env.str("PORTAL_CLUSTER_NAMESPACE", default="portal")
 # Who builds and runs there: the user of the builder and of the run image.
 CLUSTER_USER_ID = env.int("PORTAL_CLUSTER_USER_ID", default=1000)
 CLUSTER_GROUP_ID = env.int("PORTAL_CLUSTER_GROUP_ID", default=1000)
+# Seconds that a move to another cluster may take before it is given up, and that the old home
+# answers after it.
+MOVE_LIMIT = env.int("PORTAL_MOVE_LIMIT", default=7200)
+MOVE_GRACE_SECONDS = env.int("PORTAL_MOVE_GRACE_SECONDS", default=3600)
 # How long what an archived or moved tool left behind is kept. Days.
 HOME_GRACE_DAYS = env.int("PORTAL_HOME_GRACE_DAYS", default=7)
 

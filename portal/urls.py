@@ -30,6 +30,7 @@ urlpatterns = [
     path("api/v1/", include("portal.webhooks.api")),
     path("api/v1/", include("portal.webhooks.subscriptions_api")),
     path("api/v1/", include("portal.webservices.quotas_api")),
+    path("api/v1/", include("portal.webservices.moving_api")),
     path("api/v1/", include("stories.api")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api_docs"),

@@ -115,6 +115,7 @@ def tool_detail(request: HttpRequest, name: str) -> HttpResponse:
         context |= {
             "builds": builds,
             "last_build": next(iter(builds), None),
+            "move": tool.relocations.unfinished().first(),
             "events": tool.events.select_related("actor")[:RECENT_EVENTS],
         }
     return render(request, "portal/tool_detail.html", context)

@@ -3,6 +3,8 @@
 import logging
 from datetime import datetime
 
+from django.db.models import Q, QuerySet
+
 from builds.engines.pipeline import BUILD_LABEL
 from builds.models import Build
 from builds.tasks import wake as wake_builds
@@ -10,7 +12,8 @@ from portal.cluster.base import Change, Manifest, named
 from portal.cluster.home import ROLE_LABEL, TOOL_LABEL
 from portal.tools.models import Tool
 from portal.webservices.homes import is_disturbed
-from portal.webservices.models import Webservice
+from portal.webservices.models import Release, Webservice
+from portal.webservices.states import ReleaseStatus
 from portal.webservices.tasks import keep_home
 from portal.webservices.tasks import wake as wake_webservice
 
@@ -61,9 +64,16 @@ def _wake_build(tool: str, number: int, cluster_id: int, now: datetime) -> bool:
     return bool(ids)
 
 
+def _coming_to(cluster_id: int) -> QuerySet[Release]:
+    """Releases of tools that are being moved there."""
+    return Release.objects.filter(status=ReleaseStatus.STARTING, image__build__cluster=cluster_id)
+
+
 def _wake_webservice(tool: str, cluster_id: int, now: datetime) -> bool:
     waiting = Webservice.objects.filter(
-        tool__name=tool, tool__cluster=cluster_id, next_look_at__isnull=False
+        Q(tool__cluster=cluster_id) | Q(releases__in=_coming_to(cluster_id)),
+        tool__name=tool,
+        next_look_at__isnull=False,
     )
     found = waiting.first()
     if found:

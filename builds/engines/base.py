@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+# Output not older than this counts as lively.
+RECENT = timedelta(seconds=5)
+
 
 class EngineError(Exception):
     """The engine could not be asked, or did not understand; asking again later is right."""
@@ -94,6 +97,14 @@ class Pace:
 
     lively: timedelta
     quiet: timedelta
+    # After a long silence, where the end of a build makes itself known; None where it does not.
+    longest: timedelta | None = None
+
+    def after(self, silence: timedelta) -> timedelta:
+        """The pause until the next look at a build that was last heard so long ago."""
+        if silence < RECENT:
+            return self.lively
+        return max(self.quiet, min(silence / 6, self.longest or self.quiet))
 
 
 class BuildEngine(Protocol):

@@ -63,7 +63,9 @@ class KubernetesBuildEngine:
     """A BuildEngine. What it keeps between calls only saves requests; the cluster has the truth."""
 
     # A change in the cluster wakes the build's row by itself; these looks fetch its output.
-    pace = Pace(lively=timedelta(seconds=1), quiet=timedelta(seconds=5))
+    pace = Pace(
+        lively=timedelta(seconds=1), quiet=timedelta(seconds=5), longest=timedelta(seconds=20)
+    )
 
     def __init__(self, cluster: Cluster, settings: BuildSettings, *, clock: Clock = _now) -> None:
         self._cluster = cluster
@@ -73,6 +75,8 @@ class KubernetesBuildEngine:
         self._lengths: dict[tuple[str, str], int] = {}
         # Builds that printed more than they may.
         self._too_loud: set[str] = set()
+        # The pod of a build as the last look saw it, for the log that is read after it.
+        self._pods: dict[str, Manifest] = {}
 
     def submit(self, order: Order) -> None:
         rules = SourceRules(self._settings.allowed_hosts, self._settings.trusted_prefixes)
@@ -148,10 +152,12 @@ class KubernetesBuildEngine:
             labels = {RUN_LABEL: order.name}
             tasks = self._cluster.list(TASK_RUN, namespace=namespace, labels=labels).items
             task = tasks[0] if tasks else {}
+        pod = self._pod(order, is_alive=not run) or {}
+        self._pods[order.name] = pod
         return Seen(
             run=run,
             task=task,
-            pod=self._pod(order, is_alive=not run) or {},
+            pod=pod,
             now=self._clock(),
             pending_limit=self._settings.pending_limit,
         )
@@ -177,7 +183,7 @@ class KubernetesBuildEngine:
     def logs(self, order: Order, *, since: int, limit: int) -> bytes:
         """The output of the steps, one after the other, as if it were one file."""
         try:
-            pod = self._pod(order)
+            pod = self._pods.pop(order.name, None) or self._pod(order)
             return self._read(order, pod, since=since, limit=limit) if pod else b""
         except ClusterError as error:
             raise EngineError(str(error)) from error
@@ -227,6 +233,7 @@ class KubernetesBuildEngine:
                     name = secret["metadata"]["name"]
                     self._cluster.delete(SECRET, name, namespace=namespace)
                 self._too_loud.discard(order.name)
+                self._pods.pop(order.name, None)
         except Absent:
             return
         except ClusterError as error:

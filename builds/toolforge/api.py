@@ -45,6 +45,12 @@ from portal.tools.api import maintained, person, visible
 from portal.tools.models import Tool
 
 LISTED = 1000
+# What a list shows of a build; rows are wide, and there are many of them.
+SHOWN = (
+    "tool", "number", "status", "reason", "stop_as", "started_at", "finished_at", "source_url",
+    "ref", "commit", "encrypted_variables", "image__digest", "image__reference",
+    "image__removed_at",
+)  # fmt: skip
 Handler = Callable[[Exception, Mapping[str, Any]], Response | None]
 
 
@@ -102,7 +108,8 @@ class BuildList(ToolforgeView):
 
     @extend_schema(responses=shapes.ListAnswer)
     def get(self, request: Request, name: str) -> Response:
-        builds = list(_builds(visible(request, name))[: LISTED + 1])
+        shown = _builds(visible(request, name)).defer(None).only(*SHOWN)
+        builds = list(shown[: LISTED + 1])
         said = {}
         if len(builds) > LISTED:
             said["warning"] = [

@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.clusters.models import Cluster
+from portal.tools.models import Tool
 from portal.tools.quotas import REASON_LENGTH, UNITS, Resource
 from portal.webservices.models import Webservice
 
@@ -99,3 +101,22 @@ class DecideForm(AmountsForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
+
+
+class MoveForm(forms.Form):
+    """Where a tool is to be moved to; the machine is the portal's own machine."""
+
+    MACHINE = "."
+
+    def __init__(self, *args: Any, tool: Tool, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        others = Cluster.objects.exclude(pk=tool.cluster_id or 0)
+        places = [(each.name, each.name) for each in others]
+        if tool.cluster_id:
+            places.append((self.MACHINE, str(_("the portal's own machine"))))
+        self.fields["cluster"] = forms.ChoiceField(label=_("Move to"), choices=places)
+
+    @property
+    def target(self) -> Cluster | None:
+        name = self.cleaned_data["cluster"]
+        return None if name == self.MACHINE else Cluster.objects.get(name=name)

@@ -17,6 +17,7 @@ from portal.webservices import operations
 from portal.webservices.comparison import differences, shown_configuration
 from portal.webservices.models import Release, Webservice
 from portal.webservices.operations import DeployRefused
+from portal.webservices.releases import image_here
 from portal.webservices.retention import verdicts
 
 
@@ -58,6 +59,7 @@ def release_detail(request: MemberRequest, name: str, number: int) -> HttpRespon
         "moves": release.moves.select_related("actor"),
         "can_edit": tool.can_edit(request.user),
         "live": release.webservice.live,
+        "image_here": image_here(release.image),
     }
     return render(request, "webservices/release_detail.html", context)
 

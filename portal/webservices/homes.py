@@ -14,6 +14,7 @@ from portal.cluster.kinds import NAMESPACE
 from portal.clusters.connections import connect, home_in
 from portal.clusters.models import Cluster as ClusterRow
 from portal.tools.models import Tool
+from portal.webservices.leaving import is_at_home
 
 # When a namespace that nobody lives in any more will be removed.
 REMOVE_AFTER = "portal.example.org/remove-after"
@@ -90,7 +91,7 @@ def tidy(row: ClusterRow, *, now: datetime) -> list[str]:
         tool = Tool.objects.filter(name=metadata["labels"].get(TOOL_LABEL, "")).first()
         if tool is None:
             continue
-        lives = tool.cluster_id == row.pk and tool.status != Tool.Status.ARCHIVED
+        lives = is_at_home(tool, row)
         due = (metadata.get("annotations") or {}).get(REMOVE_AFTER)
         if not lives and due and datetime.fromisoformat(due) <= now:
             cluster.delete(NAMESPACE, metadata["name"])

@@ -21,6 +21,7 @@ from portal.webservices.releases import (
     NotHere,
     OverQuota,
     elsewhere,
+    image_here,
     make_release,
     moving,
     webservice_of,
@@ -87,16 +88,10 @@ def _refuse_moving(tool: Tool) -> None:
 
 
 def _image_here(image: Image) -> Image:
-    """The image, or one of the same source where the tool lives now, if it was moved."""
-    built, place = image.build, image.tool.cluster
-    if built.cluster == place:
-        return image
-    images = image.tool.images.filter(removed_at=None, build__cluster=place)
-    same = {name: getattr(built, name) for name in ("source_url", "subdirectory", "commit")}
-    found = images.filter(**{f"build__{name}": value for name, value in same.items()}).first()
-    if found is None or not built.commit:
+    here = image_here(image)
+    if here is None:
         raise DeployRefused(elsewhere(image))
-    return found
+    return here
 
 
 def _image_gone(image: Image) -> str:

@@ -99,10 +99,10 @@ def make_release(
 
 def why_not_here(image: Image, cause: Cause = Cause.DEPLOYED) -> str:
     """What stands against a release of it as to its place, in words, or ""."""
-    tool = Tool.objects.get(pk=image.tool_id)
-    move = tool.relocations.under_way().first()
     if cause == Cause.MOVED:
         return ""
+    tool = Tool.objects.get(pk=image.tool_id)
+    move = tool.relocations.under_way().first()
     if move and move.status != RelocationStatus.REQUESTED:
         return moving(move)
     return elsewhere(image) if image.build.cluster_id != tool.cluster_id else ""
@@ -124,6 +124,17 @@ def elsewhere(image: Image) -> str:
         "place": image.build.cluster or _("the portal's own machine"),
         "commit": image.build.commit[:8],
     }
+
+
+def image_here(image: Image) -> Image | None:
+    """The image, or one of the same source where the tool lives now, if it was moved."""
+    built, place = image.build, image.tool.cluster
+    if built.cluster == place:
+        return image
+    images = image.tool.images.filter(removed_at=None, build__cluster=place)
+    same = {name: getattr(built, name) for name in ("source_url", "subdirectory", "commit")}
+    found = images.filter(**{f"build__{name}": value for name, value in same.items()}).first()
+    return found if built.commit else None
 
 
 def go_live(starting: Release, *, at: datetime) -> bool:
@@ -211,7 +222,14 @@ def builds_to_deploy(*, finished_after: datetime, finished_before: datetime) -> 
 
 def is_to_be_deployed(build: Build) -> bool:
     """Whether somebody asked for just this, or the webservice follows its branch and may go on."""
+    if is_of_a_move(build):
+        return False
     return _is_asked_for(build) or (_is_followed(build) and not why_not_by_itself(build))
+
+
+def is_of_a_move(build: Build) -> bool:
+    """Whether it was made to move its tool, which then deploys it."""
+    return Relocation.objects.filter(build=build).exists()
 
 
 def _is_asked_for(build: Build) -> bool:
@@ -230,6 +248,8 @@ def _is_followed(build: Build) -> bool:
 
 def is_held_back(build: Build) -> bool:
     """Whether it would have been deployed by itself, had nothing stood against it."""
+    if is_of_a_move(build):
+        return False
     return not _is_asked_for(build) and _is_followed(build) and bool(why_not_by_itself(build))
 
 

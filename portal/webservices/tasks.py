@@ -15,18 +15,27 @@ from django.utils.translation import gettext as _
 from builds.lifecycle.enforcement import CPU_LIMIT, MEMORY_LIMIT, Enforcement, Means
 from builds.models import Build
 from builds.states import Status
-from builds.tasks import LATE, LEASE, SWEPT_AT_ONCE, after_error, build_finished, set_alarm
+from builds.tasks import (
+    AFTER_ERROR,
+    LATE,
+    LEASE,
+    SWEPT_AT_ONCE,
+    after_error,
+    build_finished,
+    set_alarm,
+)
 from builds.tasks import engine as build_engine
 from portal.cluster.base import ClusterError
-from portal.clusters.models import Cluster, RegistryPlace
+from portal.clusters.models import Cluster, RegistryPlace, Relocation
 from portal.clusters.places import mark_places
 from portal.tools.models import Tool
 from portal.tools.operations import record_event, variables_for
-from portal.webservices import homes, output, rollout
+from portal.webservices import homes, output, relocation, rollout
 from portal.webservices.engines.base import EngineError, ReplicaOrder, WebserviceEngine
 from portal.webservices.engines.local import LocalSettings, LocalWebserviceEngine
 from portal.webservices.engines.probe import Answer
 from portal.webservices.homes import keep_homes, tidy
+from portal.webservices.leaving import Machine
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.ports import NoPortLeft
 from portal.webservices.reconcile import reconcile
@@ -90,26 +99,27 @@ def reconcile_webservice(*, webservice_id: int) -> None:
     webservice = Webservice.objects.claim(webservice_id, now=now, lease=LEASE)
     if webservice is None:
         return
-    # One that is away does not keep a tool from moving to another.
-    looks = [_look(webservice, place, now=now) for place in _places(webservice)]
-    pause = min((each for each, _trouble in looks if each is not None), default=None)
-    webservice.note_trouble(" ".join(filter(None, (each for _pause, each in looks))), at=now)
+    pause = look(webservice, now=now)
     set_alarm(webservice, reconcile_webservice, pause, webservice_id=webservice_id)
 
 
-def _places(webservice: Webservice) -> list[Cluster | None]:
-    """Where something of it is to run; None is this machine. While it moves these are two.
+def look(webservice: Webservice, *, now: datetime) -> timedelta | None:
+    """Take a step in each place where something of it is to run; while it moves these are two.
 
-    The old one comes first: once the new one has taken over it is left as it is.
+    The old one comes first: once the new one has taken over it is left as it is. One that is away
+    does not keep the tool from moving to another.
     """
     current = filter(None, (webservice.live, webservice.starting))
-    return list(dict.fromkeys(each.place for each in current)) or [webservice.tool.cluster]
+    places = list(dict.fromkeys(each.place for each in current)) or [webservice.tool.cluster]
+    looks = [_look_in(place, webservice, now=now) for place in places]
+    webservice.note_trouble(" ".join(filter(None, (each for _pause, each in looks))), at=now)
+    return min((each for each, _trouble in looks if each is not None), default=None)
 
 
-def _look(
-    webservice: Webservice, place: Cluster | None, *, now: datetime
+def _look_in(
+    place: Cluster | None, webservice: Webservice, *, now: datetime
 ) -> tuple[timedelta | None, str]:
-    """The time until the next look, and what kept this one from its work."""
+    """The time until the next look, and what kept this one from its work; None is this machine."""
     try:
         if place:
             return rollout.reconcile(webservice, cluster=place, now=now), ""
@@ -142,6 +152,22 @@ def output_size(replica: Replica) -> int:
         raise EngineError(str(error)) from error
 
 
+@shared_task
+def reconcile_relocation(*, relocation_id: int) -> None:
+    """Look at a tool's move if a look is due, and set the alarm for the next look."""
+    now = timezone.now()
+    move = Relocation.objects.claim(relocation_id, now=now, lease=LEASE)
+    if move is None:
+        return
+    here = Machine(webservices=engine(), images=build_engine())
+    try:
+        pause = relocation.reconcile(move, here=here, now=now)
+    except (EngineError, ClusterError) as error:
+        log.warning("move of %s: %s", move, error)
+        pause = relocation.note(move, str(error), AFTER_ERROR)
+    set_alarm(move, reconcile_relocation, pause, relocation_id=relocation_id)
+
+
 @runtime_checkable
 class Checks(Protocol):
     """An engine whose replicas can be asked for their health at any time."""
@@ -167,6 +193,9 @@ def sweep() -> None:
     overdue = Webservice.objects.overdue(timezone.now()).values_list("pk", flat=True)
     for webservice_id in overdue[:SWEPT_AT_ONCE]:
         reconcile_webservice.delay(webservice_id=webservice_id)
+    moves = Relocation.objects.overdue(timezone.now()).values_list("pk", flat=True)
+    for relocation_id in moves[:SWEPT_AT_ONCE]:
+        reconcile_relocation.delay(relocation_id=relocation_id)
     try:
         engine().route(Webservice.objects.routes())
     except EngineError as error:
@@ -286,3 +315,9 @@ def wake(webservice: Webservice, *, now: datetime) -> None:
     """Have the webservice looked at now."""
     Webservice.objects.filter(pk=webservice.pk).update(next_look_at=now)
     on_commit(partial(reconcile_webservice.delay, webservice_id=webservice.pk))
+
+
+def wake_relocation(move: Relocation, *, now: datetime) -> None:
+    """Have the move looked at now."""
+    Relocation.objects.filter(pk=move.pk).update(next_look_at=now)
+    on_commit(partial(reconcile_relocation.delay, relocation_id=move.pk))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.webservices import history, quotas, views
+from portal.webservices import history, moving_pages, quotas, views
 
 RELEASE = "tools/<slug:name>/webservice/releases/<int:number>/"
 
@@ -33,6 +33,10 @@ urlpatterns = [
     path(
         "tools/<slug:name>/webservice/resume/", history.webservice_resume, name="webservice_resume"
     ),
+    path("tools/<slug:name>/moves/", moving_pages.move_list, name="moves"),
+    path("tools/<slug:name>/moves/status/", moving_pages.move_status, name="move_status"),
+    path("tools/<slug:name>/moves/start/", moving_pages.move_start, name="move_start"),
+    path("tools/<slug:name>/moves/<int:pk>/cancel/", moving_pages.move_cancel, name="move_cancel"),
     path("tools/<slug:name>/images/", history.image_list, name="image_list"),
     path("tools/<slug:name>/quotas/", quotas.tool_quotas, name="tool_quotas"),
     path("quota-requests/", quotas.quota_requests, name="quota_requests"),

@@ -133,6 +133,7 @@ def _status_context(
         "failed": webservice.failed if webservice else None,
         "replicas": replicas.order_by("-release", "index") if webservice else [],
         "can_edit": tool.can_edit(request.user),
+        "move": tool.relocations.unfinished().first(),
     }
 
 

@@ -81,6 +81,7 @@ class Portal:
             "web": "uvicorn",
             "worker": "celery.* worker --pool",
             "beat": "celery.* beat --sched",
+            "watch": "manage.py watch",
             "proxy": "caddy",
         }
         found = {}

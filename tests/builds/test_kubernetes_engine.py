@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from builds.engines.base import EngineError, Order, OrderRefused, Phase
+from builds.engines.base import EngineError, Order, OrderRefused, Pace, Phase
 from builds.engines.kubernetes import KubernetesBuildEngine
 from builds.engines.pipeline import BuildSettings
 from builds.states import Reason
@@ -357,3 +357,35 @@ def test_a_registry_that_is_away_is_asked_again(cluster, registry, monkeypatch):
         engine.observe(ORDER)
     monkeypatch.setattr(Registry, "away", False)
     assert engine.observe(ORDER).phase is Phase.SUCCEEDED
+
+
+def test_one_look_and_the_log_after_it_list_pods_once():
+    listed = []
+
+    class Counting(MemoryCluster):
+        def list(self, kind, **where):
+            listed.append(kind)
+            return super().list(kind, **where)
+
+    cluster = Counting()
+    engine = KubernetesBuildEngine(cluster, settings(), clock=lambda: NOW)
+    engine.submit(ORDER)
+    put_pod(cluster, {"running": {"startedAt": "2026-11-24T12:00:00Z"}})
+    engine.observe(ORDER)
+    engine.logs(ORDER, since=0, limit=100)
+    assert listed.count(POD) == 1
+    engine.logs(ORDER, since=0, limit=100)
+    assert listed.count(POD) == 2
+
+
+@pytest.mark.parametrize(
+    ("silence", "pause"), [(0, 1), (4, 1), (5, 5), (30, 5), (60, 10), (119, 19.8), (600, 20)]
+)
+def test_the_longer_a_build_is_silent_the_more_rarely_it_is_looked_at(engine, silence, pause):
+    after = engine.pace.after(timedelta(seconds=silence))
+    assert after.total_seconds() == pytest.approx(pause, abs=0.1)
+
+
+def test_what_does_not_make_its_end_known_is_asked_as_often_as_ever():
+    pace = Pace(lively=timedelta(seconds=1), quiet=timedelta(seconds=2))
+    assert pace.after(timedelta(hours=1)) == timedelta(seconds=2)

@@ -127,6 +127,8 @@ def _start_controllers(processes: Processes, plane: ControlPlane, keys: KeyPair)
         f"--root-ca-file={plane.authority.certificate}",
         "--use-service-account-credentials=true",
         "--leader-elect=false",
+        # On a busy machine a node that is late is not gone.
+        "--node-monitor-grace-period=10m",
         *UNTHROTTLED,
         "--profiling=false",
     ]

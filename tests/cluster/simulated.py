@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster import debian, leftovers
-from tests.cluster.apiserver import ControlPlane, start_control_plane, start_scheduler
+from tests.cluster.apiserver import (
+    LOOPBACK,
+    ControlPlane,
+    free_port,
+    start_control_plane,
+    start_scheduler,
+)
 from tests.cluster.cluster import Cluster, new_folder
 from tests.cluster.components import KWOK
 from tests.cluster.processes import Processes
@@ -64,11 +70,28 @@ def _audit(folder: Path) -> tuple[str, ...]:
     return f"--audit-policy-file={policy}", f"--audit-log-path={folder}/audit.log"
 
 
-def _start_kwok(processes: Processes, cluster: Cluster) -> None:
+def _logs(folder: Path) -> str:
+    """Every container has printed the same line."""
+    printed = folder / "printed.log"
+    printed.write_text("2026-01-01T00:00:00.000000000Z stdout F A line of output.\n")
+    logs = {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "ClusterLogs",
+        "metadata": {"name": "all"},
+        "spec": {"logs": [{"logsFile": str(printed)}]},
+    }
+    return json.dumps(logs)
+
+
+def _start_kwok(processes: Processes, cluster: Simulation) -> None:
     config = processes.folder / "kwok.yaml"
     stages = KWOK.source() / "kustomize" / "stage"
     files = [path for name in STAGES for path in sorted((stages / name).glob("*-*.yaml"))]
-    config.write_text("\n---\n".join(path.read_text() for path in files))
+    config.write_text(
+        "\n---\n".join([*(path.read_text() for path in files), _logs(cluster.folder)])
+    )
+    address = f"{LOOPBACK}:{free_port()}"
+    serving = cluster.plane.authority.server("kubelet", LOOPBACK)
     argv = [
         KWOK.program("kwok"),
         f"--kubeconfig={cluster.kubeconfig}",
@@ -76,6 +99,12 @@ def _start_kwok(processes: Processes, cluster: Cluster) -> None:
         f"--cidr={POD_NETWORK}",
         "--manage-all-nodes",
         "--node-lease-duration-seconds=40",
+        # What the API server asks kubelets for, such as logs.
+        f"--server-address={address}",
+        f"--node-ip={LOOPBACK}",
+        f"--node-port={address.rpartition(':')[2]}",
+        f"--tls-cert-file={serving.certificate}",
+        f"--tls-private-key-file={serving.key}",
     ]
     processes.start("kwok", argv)
 
@@ -86,5 +115,10 @@ def _node(name: str) -> dict:
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels},
-        "status": {"allocatable": CAPACITY, "capacity": CAPACITY},
+        # KWOK's heartbeat takes away addresses that are not both there.
+        "status": {"allocatable": CAPACITY, "capacity": CAPACITY, "addresses": _addresses(name)},
     }
+
+
+def _addresses(name: str) -> list[dict]:
+    return [{"type": "InternalIP", "address": LOOPBACK}, {"type": "Hostname", "address": name}]

@@ -24,6 +24,12 @@ def _make_image(program: str) -> str:
     return add_image(f"tekton-{program}", [layer], Entrypoint=[path], User=NOBODY)
 
 
+def definitions() -> str:
+    """The kinds alone, for a cluster in which nothing is built."""
+    files = sorted((TEKTON.source() / "config" / "300-crds").glob("*.yaml"))
+    return "\n---\n".join(path.read_text() for path in files)
+
+
 def manifests(*, registry: str, shell: str) -> str:
     """What a release has, with images of the lab in place of the released ones."""
     folder = TEKTON.source() / "config"

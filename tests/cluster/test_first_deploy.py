@@ -10,7 +10,7 @@ import yaml
 from django.utils import timezone
 
 from builds import logs
-from builds.models import Build
+from builds.models import Build, Image
 from builds.operations import Source, cancel_build, start_build
 from builds.reconcile import reconcile as reconcile_build
 from builds.states import Reason
@@ -19,17 +19,21 @@ from builds.tasks import engine_of
 from portal.cluster.rights import cluster_role
 from portal.clusters.checking import check
 from portal.clusters.connections import connect
-from portal.clusters.models import RegistryPlace
+from portal.clusters.models import RegistryPlace, Relocation
 from portal.clusters.operations import add_cluster
 from portal.clusters.places import mark_places
+from portal.clusters.states import RelocationStatus
 from portal.tools.models import Tool
 from portal.tools.operations import register_tool, set_variable
 from portal.webservices import operations, rollout
 from portal.webservices.models import Webservice
+from portal.webservices.moving import cancel_move, start_move
 from portal.webservices.registries import keep_place
 from portal.webservices.states import Status
 from tests.cluster import ingress, tekton
+from tests.cluster.simulated import start_simulation
 from tests.git_server import GitServer
+from tests.webservices.places import Worker
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db]
 DOMAIN = "tools.test"
@@ -324,3 +328,110 @@ def test_what_is_not_there_is_told_in_words(tool, source, alice):
     build, _is_new = start_build(fez, by=alice, source=nothing, at=timezone.now())
     build = follow(build, until=is_over)
     assert build.reason_code == Reason.SOURCE_NOT_FOUND, output(build)
+
+
+@pytest.fixture(scope="module")
+def simulation():
+    """Another cluster with an API server of its own; of its pods it is only said that they run."""
+    with start_simulation(nodes=2) as simulation:
+        yield simulation
+
+
+@pytest.fixture
+def other(simulation, lab, cluster, ada):
+    other = add_cluster(
+        name="other",
+        by=ada,
+        at=timezone.now(),
+        kubeconfig=str(simulation.kubeconfig),
+        tools_url="http://{tool}.other.test/",
+        ingress_class="none",
+        registry=lab.registry,
+        registry_is_insecure=True,
+        builder=lab.builder_image,
+        run_image=lab.run_image,
+        git_image=lab.run_image,
+    )
+    for row in (cluster, other):
+        check(row, connect(row), now=timezone.now())
+        assert row.is_reachable, row.trouble
+    return other
+
+
+def work(until, *, seconds=600):
+    """Look at everything as the worker does, until something holds of the last move."""
+    worker, end = Worker(), time.monotonic() + seconds
+    while time.monotonic() < end:
+        worker.now = timezone.now()
+        worker.look()
+        move = Relocation.objects.first()
+        if until(move):
+            return move
+        time.sleep(0.3)
+    raise AssertionError(f"{move} {move.status} {move.waits_for} {move.reason}")
+
+
+def has(status):
+    return lambda move: move.status == status
+
+
+def ran_in(place, tool, forge, alice, text):
+    """Release 1 of the tool, which runs in that cluster as far as it runs anything."""
+    Tool.objects.filter(pk=tool.pk).update(cluster=place)
+    tool.refresh_from_db()
+    url, commit = forge.repository(tool.name, {"index.html": text})
+    now = timezone.now()
+    build = Build.objects.create(
+        tool=tool, number=1, source_url=url, commit=commit, status=BuildStatus.SUCCEEDED,
+        created_at=now,
+    )  # fmt: skip
+    Tool.objects.filter(pk=tool.pk).update(last_build_number=1)
+    digest = f"sha256:{'a' * 64}"
+    image = Image.objects.create(
+        tool=tool, build=build, digest=digest, size=1, processes={"web": ["serve"]},
+        reference=f"{place.registry}/tool-{tool.name}/{tool.name}@{digest}",
+        default_process="web", created_at=now,
+    )  # fmt: skip
+    operations.deploy(image, by=alice, at=now)
+    return commit
+
+
+def test_a_tool_moves_from_one_cluster_to_another(
+    lab, simulation, cluster, other, tool, forge, alice, ada, settings
+):
+    settings.GIT_TRUSTED_PREFIXES, settings.MOVE_GRACE_SECONDS = [forge.url], 0
+    kepi = tool("kepi")
+    commit = ran_in(other, kepi, forge, alice, "<h1>Moved</h1>")
+    serve(kepi, until=is_live(1))
+    assert simulation.get("deployment", "kepi", "-n", "tool-kepi")["status"]["readyReplicas"] == 1
+    start_move(kepi, to=cluster, by=ada, at=timezone.now())
+    work(has(RelocationStatus.DEPLOYING))
+    kept = simulation.get("deployment", "kepi", "-n", "tool-kepi")["status"]
+    assert kept["readyReplicas"] == 1
+    move = work(has(RelocationStatus.CLEANING))
+    assert "Moved" in page(lab, "kepi")
+    assert move.build.commit == commit
+    work(has(RelocationStatus.DONE))
+    left = simulation.get("namespaces")["items"]
+    assert not [each for each in left if each["metadata"]["name"].endswith("-kepi")]
+    live = Webservice.objects.get(tool=kepi).live
+    assert (live.number, live.place) == (2, cluster)
+    assert live.image.reference.startswith(f"{lab.registry}/tool-kepi/kepi@sha256:")
+
+
+def test_a_move_to_where_nothing_can_be_built_is_cancelled_and_no_visitor_notices(
+    lab, simulation, cluster, other, tool, source, alice, ada
+):
+    cloche = tool("cloche")
+    build_and_deploy(cloche, source("cloche", index_html="<h1>Stays</h1>"), alice)
+    serve(cloche, until=is_live(1))
+    page(lab, "cloche")
+    with Visitor(lab, "cloche") as visitor:
+        move = start_move(cloche, to=other, by=ada, at=timezone.now())
+        work(lambda move: move.build and move.build.status == BuildStatus.RUNNING)
+        cancel_move(move, by=ada, at=timezone.now())
+        move = work(has(RelocationStatus.CANCELLED))
+        work(lambda move: not move.build.next_look_at or move.build.is_final, seconds=120)
+    assert visitor.failures == []
+    assert visitor.pages
+    assert move.build.tool.cluster == cluster

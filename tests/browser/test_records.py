@@ -11,10 +11,14 @@ PAGES = [
     "/stories/questions/",
     "/stories/matrix/",
     "/stories/features/",
+    "/stories/features/?q=the&status=supported",
+    "/stories/views/",
     "/stories/search/?q=webservice",
     "/stories/changes/",
+    "/stories/changes/?unpatrolled=1",
     "/stories/notifications/",
     "/stories/baselines/",
+    "/stories/baselines/1/",
     "/stories/decisions/new/",
     "/r/FT-1",
     "/r/RA-1",
@@ -31,6 +35,10 @@ PAGES = [
     "/r/FT-1/-/drop",
     "/r/FT-1?at=2099-01-01",
 ]
+
+
+SITE = ["index", "findings", "FT-2", "RA-1", "DR-1", "MT-1"]
+LONG = "an-address-that-nothing-breaks/" * 6
 
 
 def violations(page):
@@ -58,27 +66,84 @@ def wanda(page, catalogue):
     return sign_in(page, catalogue, "wanda")
 
 
+@pytest.fixture
+def busy(catalogue, wanda):
+    """Something on every page: a baseline, a change since with long words, saved views."""
+    wanda.goto(f"{catalogue.url}/stories/baselines/")
+    if not wanda.get_by_role("link", name="Before").count():
+        wanda.get_by_label("Name").fill("Before")
+        wanda.get_by_role("button", name="Name this moment").click()
+    wanda.goto(f"{catalogue.url}/r/FT-1/-/edit")
+    wanda.get_by_label("Summary").fill(LONG)
+    wanda.get_by_label("What did you change, and why?").fill(LONG)
+    wanda.get_by_role("button", name="Save").click()
+    wanda.wait_for_url(f"{catalogue.url}/r/FT-1/*")
+    keep_view(wanda, catalogue, LONG[:90])
+    return catalogue
+
+
+def keep_view(page, portal, name):
+    page.goto(f"{portal.url}/stories/features/?q=the")
+    if not page.get_by_role("link", name=name).count():
+        page.get_by_text("Save this filter").click()
+        page.get_by_label("Name", exact=True).fill(name)
+        page.get_by_label("Share with everybody").check()
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.get_by_role("link", name=name).wait_for()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_has_a_violation(catalogue, wanda, scheme):
+def test_no_page_has_a_violation(busy, wanda, scheme):
     wanda.emulate_media(color_scheme=scheme)
     problems = []
     for path in PAGES:
-        wanda.goto(f"{catalogue.url}{path}")
+        wanda.goto(f"{busy.url}{path}")
         problems += [(path, each) for each in violations(wanda)]
     assert not problems
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-def test_every_page_fits_on_a_phone(catalogue, wanda, language):
+def test_every_page_fits_on_a_phone(busy, wanda, language):
     wanda.set_viewport_size({"width": 320, "height": 640})
     wanda.set_extra_http_headers({"Accept-Language": language})
     wide = {}
     for path in PAGES:
-        wanda.goto(f"{catalogue.url}{path}")
+        wanda.goto(f"{busy.url}{path}")
         over = wanda.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         if over > 0:
             wide[path] = over
     assert not wide
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_exported_site_has_no_violation_and_fits(catalogue, page, tmp_path, scheme):
+    catalogue.manage("export_site", str(tmp_path / "site"))
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 320, "height": 640})
+    problems = []
+    for name in SITE:
+        page.goto((tmp_path / "site" / f"{name}.html").as_uri())
+        problems += [(name, each) for each in violations(page)]
+        if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+            problems.append((name, "too wide"))
+    assert not problems
+
+
+def test_a_page_that_is_behind_keeps_what_was_written(catalogue, wanda, browser):
+    other = sign_in(browser.new_context().new_page(), catalogue, "ada")
+    for page in (wanda, other):
+        page.goto(f"{catalogue.url}/r/UC-2")
+    form = "form[action='/r/UC-2/-/link']"
+    for page in (other, wanda):
+        page.locator(f"{form} select[name=type]").select_option("relates_to")
+        page.locator(f"{form} input[name=to]").fill("FT-1" if page is other else "FT-3")
+        page.locator(f"{form} button").click()
+        page.wait_for_load_state()
+    wanda.get_by_role("heading", name="It has changed since").wait_for()
+    assert not violations(wanda)
+    wanda.get_by_role("button", name="Send it again").click()
+    wanda.locator("#links", has_text="FT-3").wait_for()
+    other.context.close()
 
 
 def test_options_are_written_and_reordered_by_keyboard(catalogue, wanda):

@@ -92,6 +92,7 @@ def keep_view(page, portal, name):
         page.get_by_role("link", name=name).wait_for()
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_violation(busy, wanda, scheme):
     wanda.emulate_media(color_scheme=scheme)

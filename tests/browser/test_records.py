@@ -222,3 +222,26 @@ def test_two_people_take_notes_and_see_each_other(catalogue, wanda, browser):
     other.locator(".lines", has_text="third").wait_for()
     assert not violations(wanda)
     other.context.close()
+
+
+def test_single_keys_lead_around_but_never_while_typing(catalogue, wanda):
+    wanda.goto(f"{catalogue.url}/stories/features/")
+    wanda.keyboard.press("/")
+    wanda.keyboard.type("e?n")
+    assert wanda.get_by_label("Words").input_value() == "e?n"
+    wanda.goto(f"{catalogue.url}/r/FT-4")
+    wanda.keyboard.press("?")
+    keys = wanda.get_by_role("dialog")
+    keys.get_by_text("This list").wait_for()
+    assert not keys.get_by_text("A new record").is_visible()
+    assert not violations(wanda)
+    keys.get_by_label("Use these keys").uncheck()
+    keys.get_by_role("button", name="Close").click()
+    wanda.keyboard.press("e")
+    wanda.get_by_role("button", name="Keyboard shortcuts").click()
+    keys.get_by_label("Use these keys").check()
+    wanda.keyboard.press("Escape")
+    assert wanda.url.endswith("/r/FT-4")
+    wanda.keyboard.press("Control+e")
+    wanda.keyboard.press("e")
+    wanda.wait_for_url(f"{catalogue.url}/r/FT-4/-/edit")

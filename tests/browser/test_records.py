@@ -228,7 +228,7 @@ def test_single_keys_lead_around_but_never_while_typing(catalogue, wanda):
     wanda.goto(f"{catalogue.url}/stories/features/")
     wanda.keyboard.press("/")
     wanda.keyboard.type("e?n")
-    assert wanda.get_by_label("Words").input_value() == "e?n"
+    assert wanda.get_by_role("searchbox", name="Words").input_value() == "e?n"
     wanda.goto(f"{catalogue.url}/r/FT-4")
     wanda.keyboard.press("?")
     keys = wanda.get_by_role("dialog")

@@ -158,7 +158,7 @@ def _begin(move: Relocation, *, now: datetime) -> timedelta:
 
 
 def _is_one_cluster(move: Relocation) -> bool:
-    if not (move.source and move.target):
+    if not (move.source and move.target) or is_away(move.source):
         return False
     try:
         return are_one_for(move.tool, move.source, move.target)
@@ -208,7 +208,9 @@ def _build(move: Relocation, *, now: datetime) -> None:
         variables=built.own_variables,
     )
     Build.objects.filter(pk=build.pk).update(cluster=move.target)
-    move.move_to(RelocationStatus.BUILDING, at=now, build=build, waits_for="")
+    if not move.move_to(RelocationStatus.BUILDING, at=now, build=build, waits_for=""):
+        # Another worker was first.
+        transaction.set_rollback(True)
 
 
 def _last_served(move: Relocation) -> Release | None:
@@ -256,9 +258,7 @@ def _deploy(move: Relocation, build: Build, *, now: datetime) -> None:
             cause=Cause.MOVED,
             at=now,
         )
-        if not move.move_to(
-            RelocationStatus.DEPLOYING, at=now, release=release, waits_for=""
-        ):  # pragma: no cover - another worker was first
+        if not move.move_to(RelocationStatus.DEPLOYING, at=now, release=release, waits_for=""):
             transaction.set_rollback(True)
 
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from portal.cluster.base import ClusterRefused, ForeignObject
+from portal.cluster.base import ClusterError, ClusterRefused, ForeignObject
 from portal.clusters.connections import ask, home_in
 from portal.clusters.models import Cluster
 from portal.tools.models import Tool
@@ -158,9 +158,13 @@ def _give_up(starting: Release, code: Reason, why: str, *, log: str, now: dateti
 
 
 def _tail(order: ServiceOrder, pod: Pod, *, engine: KubernetesWebservices) -> str:
-    """The end of what the pod's last process printed, also if it ended."""
-    data = engine.logs(order, pod.name, is_previous=pod.restarts > 0)
-    data = data or engine.logs(order, pod.name)
+    """The end of what the pod's last process printed, also if it ended; "" if nobody can tell."""
+    try:
+        data = engine.logs(order, pod.name, is_previous=pod.restarts > 0)
+        data = data or engine.logs(order, pod.name)
+    except ClusterError:
+        # A node that is away keeps its output, and must not keep the release from being given up.
+        return ""
     return data[-LOG_TAIL:].decode("utf-8", "replace")
 
 

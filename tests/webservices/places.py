@@ -133,11 +133,12 @@ class Worker:
             self.look()
 
     def until(self, status, *, rounds=40):
+        """The move once it stands so; the grace after a switch goes by in a few rounds."""
         for _number in range(rounds):
             move = Relocation.objects.first()
             if move.status == status:
                 return move
-            self.rounds()
+            self.rounds(seconds=300 if move.status == "switched" else 1)
         raise AssertionError(f"{move.status} {move.reason} {move.waits_for}")
 
     def look(self):

@@ -175,6 +175,33 @@ def test_a_release_that_does_not_get_healthy_leaves_the_old_place_serving(
     is_as_before(tool, alpha, beta, worker)
 
 
+def test_a_node_that_does_not_tell_its_output_keeps_no_release_from_failing(
+    move, tool, alpha, beta, worker, monkeypatch
+):
+    def away(*_words, **_more):
+        raise ClusterUnavailable("The node does not answer.")
+
+    worker.until(RelocationStatus.DEPLOYING)
+    monkeypatch.setattr(connect(beta), "logs", away)
+    worker.meanwhile = unhealthy(beta)
+    worker.until(RelocationStatus.FAILED)
+    is_as_before(tool, alpha, beta, worker)
+
+
+@pytest.mark.parametrize("status", ["requested", "building", "deploying", "switched", "cleaning"])
+def test_of_two_workers_that_look_at_once_the_second_changes_nothing(
+    move, tool, beta, worker, status
+):
+    late = worker.until(status)
+    worker.until(RelocationStatus.DONE if status in ("switched", "cleaning") else "switched")
+    worker.look_at(late)
+    worker.rounds(3)
+    tool.refresh_from_db()
+    assert (tool.cluster, served_from(tool)) == (beta, beta)
+    assert Build.objects.count() == 2
+    assert Webservice.objects.get().releases.count() == 2
+
+
 @pytest.mark.parametrize("status", ["requested", "building", "deploying"])
 def test_a_move_can_be_cancelled_until_the_switch(move, tool, alpha, beta, ada, worker, status):
     move = worker.until(status)

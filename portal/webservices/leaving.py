@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from portal.cluster.base import Cluster, Manifest, is_ours
 from portal.cluster.home import build_namespace_of, namespace_of
 from portal.cluster.kinds import NAMESPACE
-from portal.clusters.connections import access_of, connect
+from portal.clusters.connections import access_of, ask
 from portal.clusters.models import Cluster as ClusterRow
 from portal.tools.models import Tool
 from portal.tools.operations import variables_for
@@ -56,7 +56,7 @@ def _leave_cluster(tool: Tool, place: ClusterRow) -> bool:
     if home and home != place and are_one_for(tool, home, place):
         # Two rows for one cluster: what is there is the tool's home.
         return True
-    cluster = connect(place)
+    cluster = ask(place)
     left = [each for each in _namespaces(tool, cluster) if is_ours(each)]
     for each in left:
         if not each["metadata"].get("deletionTimestamp"):
@@ -74,13 +74,13 @@ def are_one_for(tool: Tool, one: ClusterRow, other: ClusterRow) -> bool:
     """Whether two rows lead to the same cluster, as far as the tool's namespaces show."""
     if access_of(one) == access_of(other):
         return True
-    known = {each["metadata"]["uid"] for each in _namespaces(tool, connect(one))}
-    return any(each["metadata"]["uid"] in known for each in _namespaces(tool, connect(other)))
+    known = {each["metadata"]["uid"] for each in _namespaces(tool, ask(one))}
+    return any(each["metadata"]["uid"] in known for each in _namespaces(tool, ask(other)))
 
 
 def is_being_removed(tool: Tool, place: ClusterRow) -> bool:
     """Whether what the tool had there before is just going."""
-    there = _namespaces(tool, connect(place))
+    there = _namespaces(tool, ask(place))
     return any(each["metadata"].get("deletionTimestamp") for each in there)
 
 

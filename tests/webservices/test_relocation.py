@@ -378,8 +378,9 @@ def test_a_tool_leaves_a_cluster_that_is_away_in_the_middle_of_a_build(
     worker.meanwhile = lambda: None
     stuck, _is_new = start_build(tool, by=alice, source=other, at=worker.now)
     worker.rounds()
-    connect(alpha).fault = ClusterUnavailable("The cluster does not answer.")
-    Cluster.objects.filter(pk=alpha.pk).update(is_reachable=False)
+    away = ClusterUnavailable("The cluster does not answer.")
+    connect(alpha).fault = away
+    Cluster.objects.filter(pk=alpha.pk).update(is_reachable=False, trouble=str(away))
     start_move(tool, to=beta, by=ada, at=worker.now)
     worker.meanwhile = lambda: settle(connect(beta))
     worker.until(RelocationStatus.SWITCHED)

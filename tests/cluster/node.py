@@ -149,6 +149,9 @@ def _kubelet(folder: Path, plane: ControlPlane, machine: Machine) -> dict:
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
         "serializeImagePulls": False,
+        # So that a test sees a log rotate: production has 10 MiB, and looks every ten seconds.
+        "containerLogMaxSize": "1Mi",
+        "containerLogMonitorInterval": "3s",
     }
 
 

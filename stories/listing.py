@@ -33,8 +33,7 @@ def records(request: HttpRequest, slug: str) -> HttpResponse:
     if request.GET.get("format") == "csv":
         return _csv(kind, found[:EXPORTED_AT_MOST])
     if request.GET.get("format") == "json":
-        listed = [each.snapshot() for each in found.prefetch_related("links__target")[:PAGE_SIZE]]
-        return JsonResponse({"records": listed}, json_dumps_params={"ensure_ascii": False})
+        return _json(found[:EXPORTED_AT_MOST])
     context = shown(request, kind, filters)
     context["wrong"] = [each.sentence for each in wrong if each.code == "broken-filter"]
     template = "_record_rows.html" if "HX-Request" in request.headers else "record_list.html"
@@ -79,6 +78,13 @@ def _csv(kind: Kind, found: Iterable[Record]) -> HttpResponse:
         cells += [_cell(record.fields.get(name)) for name in names]
         writer.writerow([harmless(str(cell)) for cell in cells])
     return response
+
+
+def _json(found: QuerySet[Record]) -> HttpResponse:
+    whole = found.select_related("superseded_by", "merged_into", "source")
+    rows = whole.prefetch_related("links__target").iterator(chunk_size=1000)
+    listed = [each.snapshot(each.links.all()) for each in rows]
+    return JsonResponse({"records": listed}, json_dumps_params={"ensure_ascii": False})
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401

@@ -214,7 +214,9 @@ class CommentSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Comment
-        fields = ["id", "author", "kind", "field", "quote", "body", "at", "resolved_at"]
+        fields = [
+            "id", "author", "kind", "field", "quote", "body", "reply_to", "at", "resolved_at",
+        ]  # fmt: skip
         read_only_fields = ["id", "at", "resolved_at"]
 
 

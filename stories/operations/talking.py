@@ -43,6 +43,9 @@ def add_comment(
         raise refuse("too-long", _("At most %(count)d characters.") % {"count": 20_000}, "body")
     if field and field not in {each.name for each in record.kind_of.all_fields}:
         raise refuse("no-field", _("There is no such field."), "field")
+    if reply_to and reply_to.record_id != record.pk:
+        elsewhere = _("What this answers was said about another record.")
+        raise refuse("other-record", elsewhere, "reply_to")
     comment = Comment.objects.create(
         record=record,
         author=by,

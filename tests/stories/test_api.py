@@ -103,11 +103,15 @@ def test_history_and_restore(api, story):
     assert api.get(f"{place}diff/", {"from": "x", "to": 2}).status_code == 422
 
 
-def test_comments_reviews_and_support(api, api_of, story, alice, hat, ada):
+def test_comments_reviews_and_support(api, api_of, story, alice, hat, ada, record_of):
     place = story.headers["Location"]
     guest = api_of(alice)
     comment = guest.post(f"{place}comments/", {"body": "Why?", "kind": "concern"})
     assert comment.status_code == 201
+    answer = {"body": "Because.", "reply_to": comment.json()["id"]}
+    assert api.post(f"{place}comments/", answer).json()["reply_to"] == comment.json()["id"]
+    elsewhere = f"/api/v1/records/{record_of('FT').ident}/comments/"
+    assert api.post(elsewhere, answer).status_code == 422
     resolved = f"{place}comments/{comment.json()['id']}/resolve/"
     assert api.post(resolved).status_code == 403
     assert guest.post(resolved).status_code == 204

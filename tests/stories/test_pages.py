@@ -43,6 +43,17 @@ def test_lists_filter_and_export(catalogue, slug):
         assert client.get(f"/stories/{slug}/{query}").status_code == 200
 
 
+def test_a_list_is_exported_whole(catalogue, django_assert_max_num_queries):
+    count = Record.objects.present().filter(kind="FT").count()
+    with django_assert_max_num_queries(8):
+        answer = Client().get("/stories/features/?format=json")
+    exported = {each["ident"]: each for each in answer.json()["records"]}
+    assert len(exported) == count
+    assert exported["FT-1"] == Record.objects.get(kind="FT", number=1).snapshot()
+    lines = Client().get("/stories/features/?format=csv").content.decode().splitlines()
+    assert len(lines) > count
+
+
 def test_every_record_has_its_pages(catalogue, wanda, ada, client_of):
     clients = [Client(), client_of(wanda), client_of(ada)]
     for record in Record.objects.filter(number__lte=3):

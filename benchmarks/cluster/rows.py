@@ -9,9 +9,8 @@ from typing import Any
 
 from benchmarks.cluster.stage import Stage
 from builds.engines.base import Order
-from builds.engines.pipeline import pipeline_run, place
+from builds.engines.pipeline import BuildSettings, pipeline_run, place
 from builds.models import Build, Image
-from builds.placing import engine_in
 from builds.states import Status as BuildStatus
 from portal.accounts.models import ApiToken, User
 from portal.cluster.base import Access, Manifest
@@ -217,8 +216,11 @@ def _of_webservice(release: Release, platform: Platform) -> list[Manifest]:
 def _build(stage: Stage, cluster: KubernetesCluster, build: Build, platform: Platform) -> int:
     """Its run as the portal makes it, and what Tekton's controller would make of that."""
     order = build.order({})
-    run = pipeline_run(order, engine_in(platform.cluster)._settings)
-    manifests = [*place(home_in(platform.cluster, build.tool.name)), run]
+    row = platform.cluster
+    run = pipeline_run(
+        order, BuildSettings(row.registry, row.builder, row.run_image, row.git_image, True)
+    )
+    manifests = [*place(home_in(row, build.tool.name)), run]
     made = _apply(cluster, manifests)
     labels = {**run["metadata"]["labels"], "tekton.dev/pipelineRun": order.name}
     metadata = {"namespace": run["metadata"]["namespace"], "labels": labels}

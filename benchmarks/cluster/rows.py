@@ -1,7 +1,7 @@
 """A platform of some size: rows as the portal writes them, objects as it applies them."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +14,13 @@ from builds.models import Build, Image
 from builds.states import Status as BuildStatus
 from portal.accounts.models import ApiToken, User
 from portal.cluster.base import Access, Manifest
-from portal.cluster.home import running_place
 from portal.cluster.kinds import kind_of
 from portal.cluster.kubernetes import KubernetesCluster
 from portal.clusters.connections import home_in
 from portal.clusters.models import Cluster
 from portal.clusters.operations import add_cluster
 from portal.tools.models import Membership, Tool
-from portal.webservices.engines.manifests import service_manifests
+from portal.webservices.engines.kubernetes import KubernetesWebservices
 from portal.webservices.models import Release, Webservice
 from portal.webservices.rollout import order_of
 from portal.webservices.states import ReleaseStatus, Status
@@ -190,38 +189,33 @@ def _under_way(tools: list[Tool], cluster: Cluster, source: str, *, at: datetime
     )
 
 
-def apply_all(stage: Stage, platform: Platform) -> int:
-    """Put everything into the cluster as administrator; how many objects that were."""
+def apply_all(stage: Stage, platform: Platform) -> None:
+    """Put everything into the cluster as administrator, by the portal's own engines."""
     cluster = KubernetesCluster(Access(kubeconfig=str(stage.lab.kubeconfig)))
-    jobs: list[Callable[[], int]] = []
-    releases = Release.objects.select_related("image__build__tool", "webservice__tool")
-    for release in releases:
-        jobs.append(lambda release=release: _apply(cluster, _of_webservice(release, platform)))
+    jobs: list[Callable[[], None]] = []
+    for release in Release.objects.select_related("image__build__tool", "webservice__tool"):
+        jobs.append(lambda release=release: _roll(cluster, release, platform))
     for build in Build.objects.running().select_related("tool"):
         jobs.append(lambda build=build: _build(stage, cluster, build, platform))
     with ThreadPoolExecutor(8) as pool:
-        return sum(pool.map(lambda job: job(), jobs))
+        list(pool.map(lambda job: job(), jobs))
 
 
-def _apply(cluster: KubernetesCluster, manifests: Iterable[Manifest]) -> int:
-    return len([cluster.apply(manifest) for manifest in manifests])
-
-
-def _of_webservice(release: Release, platform: Platform) -> list[Manifest]:
+def _roll(cluster: KubernetesCluster, release: Release, platform: Platform) -> None:
     webservice, row = release.webservice, platform.cluster
-    home = running_place(home_in(row, webservice.tool.name))
-    return home + service_manifests(order_of(webservice, release, row))
+    engine = KubernetesWebservices(cluster, home_in(row, webservice.tool.name))
+    engine.roll(order_of(webservice, release, row))
 
 
-def _build(stage: Stage, cluster: KubernetesCluster, build: Build, platform: Platform) -> int:
+def _build(stage: Stage, cluster: KubernetesCluster, build: Build, platform: Platform) -> None:
     """Its run as the portal makes it, and what Tekton's controller would make of that."""
     order = build.order({})
     row = platform.cluster
     run = pipeline_run(
         order, BuildSettings(row.registry, row.builder, row.run_image, row.git_image, True)
     )
-    manifests = [*place(home_in(row, build.tool.name)), run]
-    made = _apply(cluster, manifests)
+    for manifest in [*place(home_in(row, build.tool.name)), run]:
+        cluster.apply(manifest)
     labels = {**run["metadata"]["labels"], "tekton.dev/pipelineRun": order.name}
     metadata = {"namespace": run["metadata"]["namespace"], "labels": labels}
     child = f"{order.name}-build"
@@ -241,7 +235,6 @@ def _build(stage: Stage, cluster: KubernetesCluster, build: Build, platform: Pla
     reference = {"apiVersion": "tekton.dev/v1", "kind": "TaskRun", "name": child}
     named = {**reference, "pipelineTaskName": "build"}
     set_status(stage, run, {"conditions": begun, "childReferences": [named]})
-    return made + 2
 
 
 def _pod(name: str, metadata: dict[str, Any]) -> Manifest:

@@ -59,6 +59,7 @@ def _environment(database: str, broker: str) -> dict[str, str]:
         "PORTAL_ALLOWED_HOSTS": "localhost,127.0.0.1",
         "DATABASE_URL": database,
         "PORTAL_BROKER_URL": broker,
+        "PORTAL_QUOTA_BUILD_MINUTES": "100000000",
         "PORTAL_BUILDS_AT_ONCE": "100000",
         "PORTAL_BUILDS_AT_ONCE_PER_TOOL": "100",
         "PORTAL_BUILD_SILENT_LIMIT": "86400",

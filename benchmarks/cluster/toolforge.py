@@ -188,7 +188,9 @@ def _running(stage: Stage, program: Path, harbor: Harbor) -> Iterator[httpx.Clie
         "ADDRESS": LOOPBACK,
     }
     url = f"http://{LOOPBACK}:{port}"
-    with httpx.Client(base_url=url, trust_env=False, timeout=600) as client:
+    # It takes requests only for the addresses that its document names.
+    named = {"Host": f"{LOOPBACK}:8000"}
+    with httpx.Client(base_url=url, headers=named, trust_env=False, timeout=600) as client:
         stage.lab.processes.start(NAME, [program], environment=environment)
         seconds_until(lambda: _answers(client), what=NAME)
         yield client

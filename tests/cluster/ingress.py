@@ -19,6 +19,8 @@ ARGUMENTS = (
     f"-kubernetes-ingress-class={CLASS}",
     "-kubernetes-https-redirect=false",
     "-enable-kubernetes-endpointslices",
+    # As other controllers do by themselves: applications look at the name that was asked for.
+    "-proxy-preserve-host",
     "-wait-first-route-load",
     "-source-poll-timeout=500",
     "-address=:80",

@@ -11,6 +11,10 @@ from portal.cluster.upgrades import Use, findings
 
 DEPLOY = Path(settings.BASE_DIR) / "deploy"
 BASE = DEPLOY / "kubernetes" / "base"
+# What the image's buildpacks asked for reaches programs that its launcher starts, and no others.
+LAUNCHER = "/cnb/lifecycle/launcher"
+PROCFILE = DEPLOY.parent / "Procfile"
+PROCESSES = [f"/cnb/process/{line.split(':')[0]}" for line in PROCFILE.read_text().splitlines()]
 
 
 def manifests():
@@ -45,13 +49,13 @@ def test_everything_that_the_portal_is_made_of_is_there():
 def test_pods_are_restricted_and_limited(name, pod):
     assert pod["securityContext"]["runAsNonRoot"]
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    for container in pod["containers"]:
+    for container in [*pod.get("initContainers", []), *pod["containers"]]:
         security = container["securityContext"]
         assert security["allowPrivilegeEscalation"] is False
         assert security["readOnlyRootFilesystem"]
         assert security["capabilities"] == {"drop": ["ALL"]}
         assert container["resources"]["limits"]["memory"]
-        assert container["command"][0] == "python3"
+        assert container["command"][0] in (LAUNCHER, *PROCESSES)
 
 
 def test_every_claim_and_configuration_that_is_named_is_there():

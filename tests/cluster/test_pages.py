@@ -62,11 +62,12 @@ def api(portal, lab, account):  # noqa: F811
 def look(browser, portal):  # noqa: F811
     """Sees a page in every look: axe finds nothing, nothing is wider than the screen."""
 
-    def see(path, name, ready):
+    def see(path, name, ready, also):
         for kind, options in LOOKS.items():
             page = sign_in(browser.new_page(**options), portal, "ada")
             page.goto(f"{portal.url}{path}")
             page.get_by_text(ready).first.wait_for(timeout=SOON)
+            page.get_by_text(also).first.wait_for(timeout=SOON)
             assert violations(page) == []
             width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert width <= 0
@@ -83,6 +84,9 @@ def test_the_pages_of_a_cluster_and_of_a_build_that_fails_there(api, forge, look
     assert api.post("/api/v1/tools/", json=about).status_code == 201
     answer = api.post("/api/v1/tools/bonnet/builds/", json={"source_url": url})
     assert answer.status_code == 202, answer.text
-    look("/tools/bonnet/builds/1/", "build", "A buildpack failed. The end of the log says why.")
-    look("/clusters/tools/", "cluster", "Tekton Pipelines")
-    look("/status/", "status", "tools")
+    look("/tools/bonnet/builds/1/", "build", "A buildpack failed.", "Analyze")
+    look("/clusters/tools/", "cluster", "Tekton Pipelines", "reachable")
+    api.patch("/api/v1/clusters/tools/", json={"kubeconfig": "/nowhere"}).raise_for_status()
+    assert api.post("/api/v1/tools/bonnet/builds/", json={"source_url": url}).is_success
+    look("/tools/bonnet/builds/2/", "away", "Not up to date", "since")
+    look("/status/", "status", "Late looks", "Clusters")

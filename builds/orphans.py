@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from builds.engines.pipeline import BUILD_LABEL
 from builds.models import Build
 from portal.cluster.base import MANAGER, OWNER_LABEL, Manifest
+from portal.cluster.base import Cluster as Connection
 from portal.cluster.home import TOOL_LABEL
 from portal.cluster.kinds import PIPELINE_RUN, SECRET, Kind
 from portal.clusters.connections import ask
@@ -27,7 +28,7 @@ def prune(row: Cluster, *, now: datetime) -> list[str]:
     behind. Raises ClusterError.
     """
     cluster, removed = ask(row), []
-    for kind, each in _of_builds(row):
+    for kind, each in _of_builds(cluster):
         metadata = each["metadata"]
         if _is_old(each, now) and _is_orphan(each, row):
             cluster.delete(kind, metadata["name"], namespace=metadata["namespace"])
@@ -35,8 +36,7 @@ def prune(row: Cluster, *, now: datetime) -> list[str]:
     return removed
 
 
-def _of_builds(row: Cluster) -> Iterator[tuple[Kind, Manifest]]:
-    cluster = ask(row)
+def _of_builds(cluster: Connection) -> Iterator[tuple[Kind, Manifest]]:
     for kind in (PIPELINE_RUN, SECRET):
         for each in cluster.list(kind, labels={OWNER_LABEL: MANAGER}).items:
             if BUILD_LABEL in each["metadata"]["labels"]:
@@ -44,7 +44,7 @@ def _of_builds(row: Cluster) -> Iterator[tuple[Kind, Manifest]]:
 
 
 def _is_old(manifest: Manifest, now: datetime) -> bool:
-    made = manifest["metadata"]["creationTimestamp"].replace("Z", "+00:00")
+    made = manifest["metadata"]["creationTimestamp"]
     return now - datetime.fromisoformat(made) > GRACE
 
 

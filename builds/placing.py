@@ -14,18 +14,20 @@ from portal.clusters.models import Cluster
 
 # What an engine remembers saves requests, so one is kept for as long as its settings hold, and the
 # way to its cluster.
-_Wanted = tuple[BuildSettings, Connection]
-_engines: dict[tuple[int, str], tuple[_Wanted, KubernetesBuildEngine]] = {}
+_engines: dict[tuple[int, str], tuple[BuildSettings, Connection, KubernetesBuildEngine]] = {}
 
 
 def engine_in(cluster: Cluster, tool: str) -> KubernetesBuildEngine:
     """Raises ClusterUnavailable if it is away, or the registry's credentials cannot be read."""
-    wanted = _settings(cluster, tool), ask(cluster)
-    known = _engines.get((cluster.pk, tool))
-    if known is None or known[0][0] != wanted[0] or known[0][1] is not wanted[1]:
-        engine = KubernetesBuildEngine(wanted[1], wanted[0])
-        known = _engines[cluster.pk, tool] = wanted, engine
-    return known[1]
+    wanted, connection = _settings(cluster, tool), ask(cluster)
+    match _engines.get((cluster.pk, tool)):
+        case (settings_then, connection_then, engine) if (
+            settings_then == wanted and connection_then is connection
+        ):
+            return engine
+    engine = KubernetesBuildEngine(connection, wanted)
+    _engines[cluster.pk, tool] = wanted, connection, engine
+    return engine
 
 
 def _settings(cluster: Cluster, tool: str) -> BuildSettings:

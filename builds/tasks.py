@@ -102,6 +102,12 @@ def set_alarm(row: Watched, task: Task, pause: timedelta | None, **ids: int) -> 
         task.apply_async(kwargs=ids, countdown=pause.total_seconds())
 
 
+def look_now(row: Watched, task: Task, *, now: datetime, **ids: int) -> None:
+    """Have the row looked at now, once the transaction is through."""
+    type(row)._base_manager.filter(pk=row.pk).update(next_look_at=now)
+    on_commit(partial(task.delay, **ids))
+
+
 def wake(build_ids: list[int], *, now: datetime) -> None:
     """Have these builds looked at now."""
     Build.objects.filter(pk__in=build_ids).update(next_look_at=now)

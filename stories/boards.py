@@ -1,4 +1,4 @@
-"""Pages over many records: lists, search, findings, the coverage matrix, traces."""
+"""Pages over many records: search, findings, the coverage matrix, traces."""
 
 import csv
 from collections import Counter

@@ -93,7 +93,7 @@ def is_done(run: Facts) -> bool:
 
 
 def time(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text)
 
 
 def hopeless(seen: Seen) -> Verdict | None:

@@ -30,22 +30,18 @@ def stamped(manifest: Manifest) -> Manifest:
     return {**manifest, "metadata": {**metadata, "annotations": {**annotations, **mark}}}
 
 
-def is_as_wanted(there: Manifest, wanted: Manifest) -> bool:
-    """Whether applying the stamped manifest would change nothing; in doubt it is not."""
-    return _has(there, wanted)
-
-
-def _has(there: object, wanted: object) -> bool:
+def is_as_wanted(there: object, wanted: object) -> bool:
+    """Whether applying the stamped manifest, or this part, would change nothing; in doubt no."""
     if isinstance(wanted, dict) and wanted:
         return isinstance(there, dict) and all(
-            there.get(name) == value if name in _WHOLE else _has(there.get(name), value)
+            there.get(name) == value if name in _WHOLE else is_as_wanted(there.get(name), value)
             for name, value in wanted.items()
         )
     if isinstance(wanted, list) and wanted:
         # One entry more may be a hole in a wall.
         if not isinstance(there, list) or len(there) != len(wanted):
             return False
-        return all(map(_has, there, wanted))
+        return all(map(is_as_wanted, there, wanted))
     return there == wanted or (not wanted and not there) or _is_same_quantity(there, wanted)
 
 

@@ -1,6 +1,7 @@
 """The kinds of objects that the portal reads or writes in a cluster, and where they live."""
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 
@@ -57,6 +58,16 @@ KINDS = (
     PIPELINE_RUN, TASK_RUN, CUSTOM_RESOURCE,
 )  # fmt: skip
 _BY_NAME = {(each.api_version, each.name): each for each in KINDS}
+
+
+# Kind, namespace and name.
+Key = tuple[str, str, str]
+
+
+def key_of(manifest: dict[str, Any]) -> Key:
+    """What makes an object the same one. Raises KeyError for a kind that is not known."""
+    metadata = manifest["metadata"]
+    return kind_of(manifest).name, metadata.get("namespace", ""), metadata["name"]
 
 
 def kind_of(manifest: dict[str, object]) -> Kind:

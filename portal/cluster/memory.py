@@ -25,11 +25,10 @@ from portal.cluster.base import (
     named,
 )
 from portal.cluster.drift import is_as_wanted, stamped
-from portal.cluster.kinds import NAMESPACE, Kind, kind_of
+from portal.cluster.kinds import NAMESPACE, Key, Kind, key_of
 
-Key = tuple[str, str, str]
-# What the server sets itself, whatever a writer says.
 _FIRST_LINE = datetime(2026, 1, 1, tzinfo=UTC)
+# What the server sets itself, whatever a writer says.
 _KEPT = ("uid", "creationTimestamp", "resourceVersion")
 
 
@@ -86,7 +85,7 @@ class MemoryCluster:
         return str(self._version)
 
     def create(self, manifest: Manifest) -> bool:
-        key = _key(manifest)
+        key = key_of(manifest)
         self._enter("create", key[0])
         with self._changed:
             self._need_namespace(manifest)
@@ -98,7 +97,7 @@ class MemoryCluster:
         return True
 
     def apply(self, manifest: Manifest, *, there: Manifest | None = None) -> Manifest:
-        key = _key(manifest)
+        key = key_of(manifest)
         if there is None:
             self._enter("get", key[0])
         with self._changed:
@@ -193,7 +192,7 @@ class MemoryCluster:
     def put(self, manifest: Manifest) -> None:
         """Somebody else makes or replaces an object."""
         with self._changed:
-            key = _key(manifest)
+            key = key_of(manifest)
             self._store(manifest, "MODIFIED" if key in self.objects else "ADDED")
 
     def set_status(self, kind: Kind, name: str, status: Manifest, *, namespace: str = "") -> None:
@@ -214,7 +213,7 @@ class MemoryCluster:
             raise Absent(f'namespaces "{namespace}" not found')
 
     def _store(self, manifest: Manifest, change: str) -> None:
-        key = _key(manifest)
+        key = key_of(manifest)
         there = self.objects.get(key, {"metadata": {}})
         self._version += 1
         metadata = {
@@ -248,11 +247,6 @@ def _stamped_lines(data: bytes, rotated: int, since: datetime | None) -> Iterato
         at = _FIRST_LINE + timedelta(milliseconds=100 * number)
         if since is None or at >= since:
             yield at.strftime("%Y-%m-%dT%H:%M:%S.%f").encode() + b"000Z " + line
-
-
-def _key(manifest: Manifest) -> Key:
-    metadata = manifest["metadata"]
-    return kind_of(manifest).name, metadata.get("namespace", ""), metadata["name"]
 
 
 def _has(manifest: Manifest, labels: Mapping[str, str] | None) -> bool:

@@ -10,7 +10,7 @@ from builds.engines.pipeline import place
 from portal.cluster.base import MANAGER, OWNER_LABEL, Change, Cluster, ClusterError, Manifest
 from portal.cluster.drift import is_as_wanted, stamped
 from portal.cluster.home import TOOL_LABEL, home_of, running_place
-from portal.cluster.kinds import NAMESPACE
+from portal.cluster.kinds import NAMESPACE, key_of
 from portal.clusters.connections import connect, home_in
 from portal.clusters.models import Cluster as ClusterRow
 from portal.tools.models import Tool
@@ -57,16 +57,11 @@ def is_disturbed(tool: Tool, change: Change) -> bool:
     row = tool.cluster
     if row is None or tool.status == Tool.Status.ARCHIVED:
         return False
-    parts = {_place_of(part): part for part in home_of(home_in(row, tool.name))}
-    part = parts.get(_place_of(change.object))
+    parts = {key_of(part): part for part in home_of(home_in(row, tool.name))}
+    part = parts.get(key_of(change.object))
     if part is None:
         return False
     return change.type == "DELETED" or not is_as_wanted(change.object, stamped(part))
-
-
-def _place_of(manifest: Manifest) -> tuple[str, str, str]:
-    metadata = manifest["metadata"]
-    return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
 def _keep(tool: Tool, cluster: Cluster, row: ClusterRow) -> Kept:

@@ -131,10 +131,11 @@ def image_here(image: Image) -> Image | None:
     built, place = image.build, image.tool.cluster
     if built.cluster == place:
         return image
+    if not built.commit:
+        return None
     images = image.tool.images.filter(removed_at=None, build__cluster=place)
     same = {name: getattr(built, name) for name in ("source_url", "subdirectory", "commit")}
-    found = images.filter(**{f"build__{name}": value for name, value in same.items()}).first()
-    return found if built.commit else None
+    return images.filter(**{f"build__{name}": value for name, value in same.items()}).first()
 
 
 def go_live(starting: Release, *, at: datetime) -> bool:

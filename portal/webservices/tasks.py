@@ -2,12 +2,11 @@
 
 import logging
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 from celery import shared_task
 from django.conf import settings
-from django.db.transaction import on_commit
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,6 +21,7 @@ from builds.tasks import (
     SWEPT_AT_ONCE,
     after_error,
     build_finished,
+    look_now,
     set_alarm,
 )
 from builds.tasks import engine as build_engine
@@ -313,11 +313,9 @@ def _not_deployed(build: Build, why: str) -> None:
 
 def wake(webservice: Webservice, *, now: datetime) -> None:
     """Have the webservice looked at now."""
-    Webservice.objects.filter(pk=webservice.pk).update(next_look_at=now)
-    on_commit(partial(reconcile_webservice.delay, webservice_id=webservice.pk))
+    look_now(webservice, reconcile_webservice, now=now, webservice_id=webservice.pk)
 
 
 def wake_relocation(move: Relocation, *, now: datetime) -> None:
     """Have the move looked at now."""
-    Relocation.objects.filter(pk=move.pk).update(next_look_at=now)
-    on_commit(partial(reconcile_relocation.delay, relocation_id=move.pk))
+    look_now(move, reconcile_relocation, now=now, relocation_id=move.pk)

@@ -149,7 +149,7 @@ def _time_of(stamp: bytes) -> int:
     if not found:
         return 0
     moment, fraction, zone = (part.decode() for part in found.groups(default=b""))
-    whole = datetime.fromisoformat(moment + zone.replace("Z", "+00:00")).timestamp()
+    whole = datetime.fromisoformat(moment + zone).timestamp()
     return int(whole) * 10**9 + int(fraction.ljust(9, "0") or 0)
 
 
@@ -197,7 +197,7 @@ def _pod(pod: Manifest, events: Sequence[Manifest]) -> Pod:
         name=metadata["name"],
         release=int((metadata.get("labels") or {}).get(RELEASE_LABEL, 0)),
         phase=_phase(pod, restarts),
-        started_at=datetime.fromisoformat(started.replace("Z", "+00:00")) if started else None,
+        started_at=datetime.fromisoformat(started) if started else None,
         restarts=restarts,
         exit_code=ended.get("exitCode"),
         why="" if _is_ready(pod) else _why(pod, container, events),

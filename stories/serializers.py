@@ -211,13 +211,19 @@ class RevisionDetailSerializer(RevisionSerializer):
 
 class CommentSerializer(serializers.ModelSerializer):
     author = serializers.CharField(source="author.username", default=None, read_only=True)
+    mentioned = serializers.SerializerMethodField()
 
     class Meta:
         model = Comment
         fields = [
-            "id", "author", "kind", "field", "quote", "body", "reply_to", "at", "resolved_at",
+            "id", "author", "kind", "field", "quote", "body", "mentioned", "reply_to", "at",
+            "resolved_at",
         ]  # fmt: skip
         read_only_fields = ["id", "at", "resolved_at"]
+
+    def get_mentioned(self, comment: Comment) -> list[str]:
+        """Names of the accounts that `@Name` in the body told."""
+        return [each.username for each in comment.mentioned.all()]
 
 
 class ReviewSerializer(serializers.ModelSerializer):
@@ -286,7 +292,11 @@ class ReconfirmSerializer(serializers.Serializer):
 
 
 class WatchSerializer(serializers.Serializer):
-    level = serializers.ChoiceField(choices=Watch.Level.choices, allow_blank=True)
+    level = serializers.ChoiceField(
+        choices=Watch.Level.choices,
+        allow_blank=True,
+        help_text="Mentions are told at every level; an empty level is `mentions`.",
+    )
 
 
 class NotificationSerializer(serializers.ModelSerializer):
@@ -294,7 +304,7 @@ class NotificationSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Notification
-        fields = ["record", "text", "at", "read_at"]
+        fields = ["record", "text", "is_mention", "at", "read_at"]
         read_only_fields = fields
 
 

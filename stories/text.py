@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from collections.abc import Callable
+from html import unescape
 
 import nh3
 from django.core.cache import cache
@@ -43,7 +45,11 @@ def _render(source: str) -> str:
 
 
 def _link_idents(html: str) -> str:
-    """Link idents in the text between tags, but not inside of links and code."""
+    return within(html, lambda part: _IDENT.sub(r'<a href="/r/\1">\1</a>', part))
+
+
+def within(html: str, change: Callable[[str], str]) -> str:
+    """Change the text between tags of what was rendered, but not inside of links and code."""
     parts = re.split(r"(<[^>]*>)", html)
     inside = 0
     for place, part in enumerate(parts):
@@ -51,8 +57,20 @@ def _link_idents(html: str) -> str:
             inside += len(re.findall(r"^<(?:a|code)[ >]", part))
             inside -= len(re.findall(r"^</(?:a|code)>", part))
         elif not inside:
-            parts[place] = _IDENT.sub(r'<a href="/r/\1">\1</a>', part)
+            parts[place] = change(part)
     return "".join(parts)
+
+
+def spoken(source: str) -> list[str]:
+    """What Markdown says outside of links and code, in pieces without any markup."""
+    pieces: list[str] = []
+
+    def keep(part: str) -> str:
+        pieces.append(unescape(part))
+        return part
+
+    within(render(source), keep)
+    return pieces
 
 
 def normal(text: str) -> str:

@@ -19,7 +19,7 @@ from portal.tools.models import Tool
 from stories import evidence, guards, operations, pictures, presentation
 from stories.checks import CHECKS, outlooks
 from stories.kinds import INVERSES, KINDS, LINK_TYPES, Label
-from stories.models import Comment, Flag, Record, Review
+from stories.models import Comment, Flag, Record, Review, Watch
 from stories.roles import may, may_edit
 
 PAGE_SIZE = 50
@@ -72,9 +72,9 @@ def _tools_of(request: HttpRequest) -> list[Tool]:
     return list(evidence.tools_of(request.user)) if isinstance(request.user, User) else []
 
 
-def _is_watched(request: HttpRequest, record: Record) -> bool:
+def _watch_level(request: HttpRequest, record: Record) -> str:
     user = request.user
-    return isinstance(user, User) and record.watches.filter(user=user).exists()
+    return operations.watch_level(record, user) if isinstance(user, User) else ""
 
 
 def head(request: HttpRequest, record: Record, tab: str) -> dict[str, Any]:
@@ -87,7 +87,8 @@ def head(request: HttpRequest, record: Record, tab: str) -> dict[str, Any]:
         "can_edit": may_edit(user, record),
         "can_contribute": may(user, "contributor"),
         "can_lead": may(user, "lead"),
-        "watched": _is_watched(request, record),
+        "watch_level": _watch_level(request, record),
+        "watch_levels": Watch.Level.choices,
     }
 
 
@@ -269,17 +270,21 @@ def record_diff(request: HttpRequest, ident: str) -> HttpResponse:
 @requires("public")
 @require_GET
 def record_discussion(request: HttpRequest, ident: str) -> HttpResponse:
-    record = find(ident)
+    return render(request, "stories/discussion.html", discussion(request, find(ident)))
+
+
+def discussion(request: HttpRequest, record: Record) -> dict[str, Any]:
+    """What the page of a discussion shows."""
     rounds = record.rounds.prefetch_related("reviews__reviewer")
-    context = head(request, record, "discussion") | {
-        "comments": list(record.comments.select_related("author", "resolved_by")),
+    comments = record.comments.select_related("author", "resolved_by")
+    return head(request, record, "discussion") | {
+        "comments": list(comments.prefetch_related("mentioned")),
         "kinds": Comment.Kind.choices,
         "rounds": list(rounds),
         "verdicts": Review.Verdict.choices,
         "fields": record.kind_of.all_fields,
         "can_review": may(request.user, "reviewer") and record.status == "in_review",
     }
-    return render(request, "stories/discussion.html", context)
 
 
 @requires("public")

@@ -33,6 +33,7 @@ class CommentList(APIView):
     @extend_schema(responses=CommentSerializer(many=True))
     def get(self, request: Request, ident: str) -> Response:
         comments: QuerySet[Comment] = find(ident).comments.select_related("author")
+        comments = comments.prefetch_related("mentioned")
         return Response(CommentSerializer(comments, many=True).data)
 
     @extend_schema(request=CommentSerializer, responses={201: CommentSerializer})
@@ -117,18 +118,28 @@ class SupportList(APIView):
 
 
 class RecordWatch(APIView):
-    """Be told of every change, of changes of status, or, with an empty level, of nothing."""
+    """What the caller is told of: every change, changes of status, or only mentions of them."""
 
     required_role = "member"
     scopes = RECORDS
     permission_classes = [IsAuthenticated]
 
+    @extend_schema(responses=WatchSerializer)
+    def get(self, request: Request, ident: str) -> Response:
+        return Response({"level": operations.watch_level(find(ident), person(request))})
+
     @extend_schema(request=WatchSerializer, responses=WatchSerializer)
     def put(self, request: Request, ident: str) -> Response:
         given = WatchSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        operations.watch(present(ident), by=person(request), level=given.validated_data["level"])
-        return Response(given.validated_data)
+        watch = attempt(
+            operations.watch,
+            present(ident),
+            by=person(request),
+            at=timezone.now(),
+            **given.validated_data,
+        )
+        return Response(WatchSerializer(watch).data)
 
 
 class NotificationList(generics.GenericAPIView):

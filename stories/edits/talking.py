@@ -1,7 +1,7 @@
 """Comments, reviews, support, following."""
 
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -11,6 +11,7 @@ from portal.tools.models import Tool
 from stories import operations
 from stories.edits.base import attempt, on_current
 from stories.models import Comment, Record
+from stories.views import discussion
 
 
 @requires("member")
@@ -19,7 +20,7 @@ from stories.models import Comment, Record
 def comment_add(request: MemberRequest, record: Record) -> HttpResponse:
     sent = request.POST
     kind = sent.get("kind", "")
-    attempt(
+    is_said = attempt(
         request,
         lambda: operations.add_comment(
             record,
@@ -33,7 +34,13 @@ def comment_add(request: MemberRequest, record: Record) -> HttpResponse:
             else None,
         ),
     )
-    return redirect("record_discussion", record.ident)
+    return redirect("record_discussion", record.ident) if is_said else _again(request, record)
+
+
+def _again(request: MemberRequest, record: Record) -> HttpResponse:
+    """The discussion with what was typed in its forms, to be mended."""
+    context = discussion(request, record) | {"typed": request.POST}
+    return render(request, "stories/discussion.html", context, status=422)
 
 
 @requires("member")
@@ -52,7 +59,7 @@ def comment_resolve(request: MemberRequest, record: Record, pk: int) -> HttpResp
 @on_current
 def review_add(request: MemberRequest, record: Record) -> HttpResponse:
     sent = request.POST
-    attempt(
+    is_done = attempt(
         request,
         lambda: operations.review(
             record,
@@ -62,7 +69,7 @@ def review_add(request: MemberRequest, record: Record) -> HttpResponse:
             text=sent.get("text", ""),
         ),
     )
-    return redirect("record_discussion", record.ident)
+    return redirect("record_discussion", record.ident) if is_done else _again(request, record)
 
 
 @requires("member")
@@ -94,5 +101,10 @@ def support_set(request: MemberRequest, record: Record) -> HttpResponse:
 @require_POST
 @on_current
 def watch_set(request: MemberRequest, record: Record) -> HttpResponse:
-    operations.watch(record, by=request.user, level=request.POST.get("level", ""))
+    level = request.POST.get("level", "")
+    attempt(
+        request,
+        lambda: operations.watch(record, by=request.user, level=level, at=timezone.now()),
+        _("Saved."),
+    )
     return redirect(record)

@@ -26,6 +26,8 @@ class Comment(models.Model):
     reply_to = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.CASCADE, related_name="replies"
     )
+    # The accounts that the body named when it was written.
+    mentioned = models.ManyToManyField(User, blank=True, related_name="+")
     at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolved_by = models.ForeignKey(
@@ -108,9 +110,15 @@ class Support(models.Model):
 
 
 class Watch(models.Model):
+    """What somebody wants to be told of a record. Nobody who chose a level gets another by itself.
+
+    Whoever is mentioned is told at every level, and also without any.
+    """
+
     class Level(models.TextChoices):
         ALL = "all", _("every change")
         STATUS = "status", _("changes of status")
+        MENTIONS = "mentions", _("mentions of me only")
 
     record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="watches")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -127,6 +135,8 @@ class Notification(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
     record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
     text = models.CharField(max_length=500)
+    # Told because they were named, not only because they watch the record.
+    is_mention = models.BooleanField(default=False)
     at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, blank=True)
 

@@ -177,7 +177,11 @@ class Record(models.Model):
 
     def whole_text(self) -> str:
         """All that the record says, for search and for checking quotations."""
-        return "\n".join(_strings([self.title, self.fields]))
+        return "\n".join(self.texts())
+
+    def texts(self) -> list[str]:
+        """All that the record says, one text after the other."""
+        return list(_strings([self.title, self.fields]))
 
     def take_columns(self) -> None:
         """Repeat in columns what `fields` says; see the class."""

@@ -13,6 +13,7 @@ from stories.operations.talking import (
     review,
     support,
     watch,
+    watch_level,
     withdraw_support,
 )
 from stories.operations.viewing import change_view, delete_view, save_view
@@ -67,6 +68,7 @@ __all__ = [
     "support",
     "suppress",
     "watch",
+    "watch_level",
     "withdraw_support",
     "write_minute",
 ]

@@ -31,17 +31,17 @@ def merge_into(record: Record, other: Record, *, by: User, at: datetime) -> Reco
         _move_link(link, source=link.source, target=other, at=at)
     there = other.supports.values("user")
     record.supports.exclude(user__in=there).update(record=other)
-    record.watches.exclude(user__in=other.watches.values("user")).update(record=other)
     Record.objects.filter(merged_into=record).update(merged_into=other)
     record.merged_into = other
     if "duplicate" in record.kind_of.statuses:
         record.status, record.status_since, record.status_by = "duplicate", at, by
     summary = _("Merged into %s") % other.ident
     revision = save(record, Change(by=by, at=at, cause=Cause.MERGE, summary=summary))
-    follow_up(record, revision, others=[other.pk])
+    told = follow_up(record, revision, others=[other.pk])
+    record.watches.exclude(user__in=other.watches.values("user")).update(record=other)
     summary = _("Took in %s") % record.ident
     revision = save(other, Change(by=by, at=at, cause=Cause.MERGE, summary=summary))
-    follow_up(other, revision)
+    follow_up(other, revision, told=told)
     return other
 
 

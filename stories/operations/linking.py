@@ -52,7 +52,7 @@ def add_link(
     revision = save(source, Change(by=by, at=at, cause=cause, summary=summary))
     others = [target.pk]
     if kind.name == "supersedes" and source.status in source.kind_of.effective:
-        others += supersede_by(source, at=at)
+        others += supersede_by(source, at=at, by=by)
     follow_up(source, revision, others=others)
     return link
 

@@ -13,7 +13,9 @@ from stories.models import (
     MinuteLine,
     Record,
 )
+from stories.operations.mentioning import mentioned
 from stories.operations.saving import TRIES, NotAllowed, Stale, refuse
+from stories.operations.telling import tell
 from stories.operations.writing import edit_record
 from stories.roles import may
 from stories.schema import keep_numbers, split_line
@@ -38,6 +40,16 @@ def write_minute(meeting: Record, *, topic: int, text: str, by: User, at: dateti
     line = split_line(text.replace("\0", ""))
     if not line["text"]:
         raise refuse("empty", _("Write something first."), "text")
+    named = mentioned([line["text"]], field="text")
+    minute = _add_minute(meeting, topic, line, by=by, at=at)
+    said = f"{meeting.ident}: {by.username}: {minute.text}"
+    tell(meeting, said, by=by, at=at, levels=(), mentioned=named)
+    return minute
+
+
+def _add_minute(
+    meeting: Record, topic: int, line: Mapping[str, Any], *, by: User, at: datetime
+) -> MinuteLine:
     notes = {each["number"]: each for each in meeting.fields["notes"]}
     written = max((each["number"] for each in notes.get(topic, {}).get("lines", [])), default=0)
     for _attempt in range(TRIES):

@@ -121,7 +121,7 @@ def _after_move(record: Record, *, by: User | None, at: datetime) -> list[int]:
             ReviewRound.objects.create(record=record, opened_at=at)
     else:
         rounds.update(closed_at=at)
-    others = supersede_by(record, at=at) if record.status in record.kind_of.effective else []
+    others = supersede_by(record, at=at, by=by) if record.status in record.kind_of.effective else []
     if record.kind == "RA":
         Link.objects.filter(type="justified_by", target=record).update(
             is_agreed=record.status == "agreed"
@@ -129,8 +129,11 @@ def _after_move(record: Record, *, by: User | None, at: datetime) -> list[int]:
     return others
 
 
-def supersede_by(record: Record, *, at: datetime) -> list[int]:
-    """Now that it is in effect, the records that it supersedes are superseded."""
+def supersede_by(record: Record, *, at: datetime, by: User | None = None) -> list[int]:
+    """Now that it is in effect, the records that it supersedes are superseded.
+
+    `by` is whoever brought that about, and need not be told.
+    """
     touched = []
     links = record.links.filter(type="supersedes").select_related("target")
     for link in links:
@@ -144,7 +147,7 @@ def supersede_by(record: Record, *, at: datetime) -> list[int]:
         revision = save(
             old, Change(by=None, at=at, cause=Cause.SYSTEM, summary=f"→ {record.ident}")
         )
-        notify(old, revision)
+        notify(old, revision, by=by)
         touched.append(old.pk)
     return touched
 

@@ -4,7 +4,7 @@ One transaction holds a conditional update of the record, its next revision, its
 the flags that it touches, and notices for those who watch it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,17 +18,19 @@ from stories.guards import Missing
 from stories.merging import Clash
 from stories.models import (
     Link,
-    Notification,
     Record,
     Revision,
     Watch,
 )
+from stories.operations.telling import owners, tell, watch_by_default
 from stories.schema import Invalid
 
 Cause = Revision.Cause
 
 
 TRIES = 20
+# Who watches the status alone is told when one of these changes.
+_STATE = {"status", "merged_into", "is_deleted"}
 
 
 class Refused(Exception):
@@ -130,25 +132,40 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def follow_up(record: Record, revision: Revision, *, others: Iterable[int] = ()) -> None:
-    """What follows from a save: flags of the record and its neighbours, and notices."""
+def follow_up(
+    record: Record,
+    revision: Revision,
+    *,
+    others: Iterable[int] = (),
+    mentioned: Collection[User] = (),
+    told: Collection[int] = (),
+) -> set[int]:
+    """What follows from a save: flags of the record and its neighbours, and notices.
+
+    Returns whom it told; those in `told` know already.
+    """
     pks = {record.pk, *others}
     for source, target in Link.objects.filter(Q(source=record) | Q(target=record)).values_list(
         "source_id", "target_id"
     ):
         pks |= {source, target}
     checks.refresh(revision.at, sorted(pks))
-    notify(record, revision)
+    if "fields.owner" in revision.changed_fields:
+        watch_by_default(record, owners(record))
+    return notify(record, revision, by=revision.author, mentioned=mentioned, told=told)
 
 
-def notify(record: Record, revision: Revision) -> None:
-    if revision.is_minor:
-        return
-    watches = Watch.objects.filter(record=record)
-    if revision.cause != Cause.TRANSITION:
-        watches = watches.filter(level=Watch.Level.ALL)
+def notify(
+    record: Record,
+    revision: Revision,
+    *,
+    by: User | None,
+    mentioned: Collection[User] = (),
+    told: Collection[int] = (),
+) -> set[int]:
+    """Tell those who watch; a slip of the pen is told only to those whom it newly names."""
+    levels = [Watch.Level.ALL] if not revision.is_minor else []
+    if _STATE.intersection(revision.changed_fields):
+        levels = [Watch.Level.ALL, Watch.Level.STATUS]
     text = f"{record}: {revision.summary or revision.get_cause_display()}"
-    Notification.objects.bulk_create(
-        Notification(user_id=user_id, record=record, text=text[:500], at=revision.at)
-        for user_id in watches.exclude(user=revision.author).values_list("user_id", flat=True)
-    )
+    return tell(record, text, by=by, at=revision.at, levels=levels, mentioned=mentioned, told=told)

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
+from portal.tools.audit import record_event
 from portal.tools.models import Tool
 from stories import evidence, guards
 from stories.guards import Attempt, Missing
@@ -18,8 +19,10 @@ from stories.models import (
     Support,
     Watch,
 )
+from stories.operations.mentioning import mentioned
 from stories.operations.moving import move
 from stories.operations.saving import NotAllowed, refuse
+from stories.operations.telling import tell, watch_by_default
 from stories.roles import may
 
 
@@ -46,6 +49,7 @@ def add_comment(
     if reply_to and reply_to.record_id != record.pk:
         elsewhere = _("What this answers was said about another record.")
         raise refuse("other-record", elsewhere, "reply_to")
+    named = mentioned([body], field="body")
     comment = Comment.objects.create(
         record=record,
         author=by,
@@ -56,14 +60,9 @@ def add_comment(
         quote=quote,
         reply_to=reply_to,
     )
-    watching = set(record.watches.filter(level=Watch.Level.ALL).values_list("user_id", flat=True))
-    words = {word.strip("@.,;:!?") for word in body.split() if word.startswith("@")}
-    watching |= set(User.objects.filter(username__in=words).values_list("pk", flat=True))
-    text = f"{record.ident}: {by.username}: {body}"[:500]
-    Notification.objects.bulk_create(
-        Notification(user_id=pk, record=record, text=text, at=at) for pk in watching - {by.pk}
-    )
-    Watch.objects.get_or_create(record=record, user=by)
+    comment.mentioned.set(named)
+    watch_by_default(record, [by])
+    tell(record, f"{record.ident}: {by.username}: {body}", by=by, at=at, mentioned=named)
     return comment
 
 
@@ -87,13 +86,16 @@ def review(record: Record, *, by: User, at: datetime, verdict: str, text: str = 
         raise refuse("not-in-review", _("This record is not in review."))
     if verdict not in Review.Verdict.values:
         raise refuse("no-verdict", _("Choose a verdict."), "verdict")
+    named = mentioned([text], field="text")
     found, _is_new = Review.objects.update_or_create(
         round=round_,
         reviewer=by,
         version=record.material_version,
         defaults={"verdict": verdict, "text": text, "at": at},
     )
-    Watch.objects.get_or_create(record=record, user=by)
+    watch_by_default(record, [by])
+    told = f"{record.ident}: {by.username} {found.get_verdict_display()}: {text}".rstrip(": ")
+    tell(record, told, by=by, at=at, mentioned=named)
     approve_if_due(record, at=at)
     return found
 
@@ -137,9 +139,30 @@ def mark_read(user: User, *, at: datetime) -> None:
     Notification.objects.filter(user=user, read_at=None).update(read_at=at)
 
 
-def watch(record: Record, *, by: User, level: str) -> None:
-    """Follow a record; an empty level ends it."""
-    if level in Watch.Level.values:
-        Watch.objects.update_or_create(record=record, user=by, defaults={"level": level})
-    else:
-        record.watches.filter(user=by).delete()
+@transaction.atomic
+def watch(record: Record, *, by: User, level: str, at: datetime) -> Watch:
+    """Choose what to be told of a record. An empty level is the least: being mentioned."""
+    level = level or Watch.Level.MENTIONS
+    if level not in Watch.Level.values:
+        raise refuse("no-level", _("Choose what you want to be told."), "level")
+    before = record.watches.filter(user=by).first()
+    found, _is_new = Watch.objects.update_or_create(
+        record=record, user=by, defaults={"level": level}
+    )
+    if before is None or before.level != level:
+        record_event(
+            None,
+            by=by,
+            action="record.watched",
+            summary=record.ident,
+            before={"level": before.level if before else ""},
+            after={"level": level},
+            at=at,
+        )
+    return found
+
+
+def watch_level(record: Record, user: User) -> str:
+    """What they are told of; whoever has chosen nothing hears of being mentioned."""
+    chosen = record.watches.filter(user=user).values_list("level", flat=True).first()
+    return chosen or Watch.Level.MENTIONS

@@ -18,8 +18,8 @@ from stories.models import (
     MinuteLine,
     Record,
     Revision,
-    Watch,
 )
+from stories.operations.mentioning import mentioned
 from stories.operations.saving import (
     TRIES,
     Cause,
@@ -32,6 +32,7 @@ from stories.operations.saving import (
     refuse,
     save,
 )
+from stories.operations.telling import watch_by_default
 from stories.roles import may, may_create, may_edit
 from stories.schema import Invalid, clean, clean_title, join_line, line_at
 from stories.text import occurs
@@ -83,6 +84,7 @@ def create_record(
     record.created_by = record.last_author = record.status_by = by
     if origin:
         _take_origin(record, origin)
+    named = mentioned(record.texts()) if cause == Cause.EDIT else set()
     record.take_columns()
     if number is None:
         number = Counter.next(kind)
@@ -92,8 +94,8 @@ def create_record(
     record.save(force_insert=True)
     revision = save(record, Change(by=by, at=at, summary=summary, cause=cause))
     if by is not None:
-        Watch.objects.get_or_create(record=record, user=by)
-    follow_up(record, revision)
+        watch_by_default(record, [by])
+    follow_up(record, revision, mentioned=named)
     return record
 
 
@@ -188,7 +190,7 @@ def _edit_once(
     summary: str,
     is_minor: bool,
 ) -> Saved:
-    theirs = {"title": record.title, **record.fields}
+    theirs, before = {"title": record.title, **record.fields}, record.texts()
     base = {"title": began["title"], **began["fields"]}
     result = merge_fields(base, theirs, mine)
     if result.clashes:
@@ -204,11 +206,12 @@ def _edit_once(
         record.refresh_from_db()
         raise invalid(error) from error
     _refuse_lost_dates(record)
+    named = mentioned(record.texts(), before)
     is_merged = version != record.version
     change = Change(by=by, at=at, summary=summary, is_minor=is_minor, base_revision=version)
     revision = save(record, change)
-    Watch.objects.get_or_create(record=record, user=by)
-    follow_up(record, revision)
+    watch_by_default(record, [by])
+    follow_up(record, revision, mentioned=named)
     return Saved(record, revision, is_merged)
 
 

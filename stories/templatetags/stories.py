@@ -5,11 +5,13 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from portal.tools.models import Tool
 from stories import evidence
 from stories.kinds import ACTION, DECISION, FEATURE, RATIONALE, STORY, Kind, Label
-from stories.models import Link, Record, Support
+from stories.mentions import marked
+from stories.models import Comment, Link, Record, Support
 from stories.presentation import Section
 
 register = template.Library()
@@ -50,6 +52,12 @@ def line_kinds(kind: Kind) -> list[tuple[str, Label]]:
 @register.filter
 def tools_count(supports: Iterable[Support]) -> int:
     return len({each.tool_id for each in supports if each.tool_id})
+
+
+@register.filter
+def said(comment: Comment) -> SafeString:
+    """What a comment says, as HTML; those whom it mentions stand out."""
+    return marked(comment.body, {each.username for each in comment.mentioned.all()})
 
 
 @register.inclusion_tag("stories/_why.html")

@@ -78,8 +78,9 @@ def test_following_a_record_and_what_is_told(api, api_of, alice, record_of, wand
     assert api.get(f"{URL}notifications/").json()["results"] == []
     assert follower.delete(f"{URL}notifications/").status_code == 204
     assert not Notification.objects.filter(read_at=None).exists()
-    assert follower.put(f"{URL}records/FT-1/watch/", {"level": ""}).status_code == 200
-    assert not Record.objects.get().watches.filter(user=alice).exists()
+    silenced = follower.put(f"{URL}records/FT-1/watch/", {"level": ""})
+    assert (silenced.status_code, silenced.json()) == (200, {"level": "mentions"})
+    assert follower.get(f"{URL}records/FT-1/watch/").json() == {"level": "mentions"}
 
 
 def test_notes_are_taken_line_by_line(api, visitor, wanda, record_of):

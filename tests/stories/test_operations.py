@@ -437,7 +437,7 @@ def test_merging_takes_links_support_and_watchers_along(record_of, wanda, ada, a
     one, two, feature = record_of("US", "One"), record_of("US", "Two"), record_of("FT")
     operations.add_link(one, "implemented_by", feature, by=wanda, at=NOW)
     operations.support(one, by=alice, at=NOW, why="my bot")
-    operations.watch(one, by=alice, level="all")
+    operations.watch(one, by=alice, level="all", at=NOW)
     operations.merge_into(one, two, by=ada, at=NOW)
     one.refresh_from_db()
     assert (one.status, one.merged_into) == ("duplicate", two)
@@ -455,8 +455,8 @@ def test_merging_takes_links_support_and_watchers_along(record_of, wanda, ada, a
 
 def test_watchers_are_told_and_the_author_is_not(record_of, wanda, alice, bob):
     record = record_of("FT")
-    operations.watch(record, by=alice, level="all")
-    operations.watch(record, by=bob, level="status")
+    operations.watch(record, by=alice, level="all", at=NOW)
+    operations.watch(record, by=bob, level="status", at=NOW)
     edit(record, wanda, summary="new")
     assert [each.user for each in Notification.objects.all()] == [alice]
     move(record, "planned", wanda)

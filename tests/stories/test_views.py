@@ -141,7 +141,7 @@ def test_talking(wandas, client_of, alice, hat, record_of, wanda):
     assert "1 person, 1 tool" in Client().get("/r/US-1").content.decode()
     client.post("/r/US-1/-/support", {"withdraw": "1"})
     client.post("/r/US-1/-/watch", {"level": ""})
-    assert not Watch.objects.filter(user=alice).exists()
+    assert Watch.objects.get(user=alice).level == "mentions"
 
 
 def test_reviews_by_form(wandas, client_of, ada, record_of):

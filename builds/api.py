@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from builds.caches import cache_of, clear_cache
 from builds.models import Build
-from builds.operations import BuildRefused, Source, cancel_build, start_build
+from builds.operations import Source, cancel_build, start_build
 from builds.serializers import (
     BuildDetailSerializer,
     BuildSerializer,
@@ -30,7 +30,6 @@ from builds.serializers import (
 from builds.states import Status
 from builds.views import log_response
 from portal.accounts.permissions import RUNNING
-from portal.problems import refusal
 from portal.tools.api import maintained, person, visible
 
 OFFSET = OpenApiParameter("offset", int, description="The byte to begin at.")
@@ -75,19 +74,16 @@ class BuildList(generics.GenericAPIView):
             data.get("source_url") or tool.repository, data["ref"], data["subdirectory"]
         )
         by_token = request.auth is not None
-        try:
-            build, _is_new = start_build(
-                tool,
-                by=person(request),
-                source=source,
-                deploy=data["deploy"],
-                trigger=Build.Trigger.TOKEN if by_token else Build.Trigger.PERSON,
-                key=request.headers.get("Idempotency-Key", ""),
-                variables=data["variables"],
-                at=timezone.now(),
-            )
-        except BuildRefused as refused:
-            raise refusal(str(refused), field=refused.field) from refused
+        build, _is_new = start_build(
+            tool,
+            by=person(request),
+            source=source,
+            deploy=data["deploy"],
+            trigger=Build.Trigger.TOKEN if by_token else Build.Trigger.PERSON,
+            key=request.headers.get("Idempotency-Key", ""),
+            variables=data["variables"],
+            at=timezone.now(),
+        )
         return _accepted(build)
 
 
@@ -124,10 +120,7 @@ class BuildCancel(APIView):
         build = get_object_or_404(
             maintained(request, name).builds.select_related("tool"), number=number
         )
-        try:
-            cancel_build(build, by=person(request), at=timezone.now())
-        except BuildRefused as refused:
-            raise refusal(str(refused), field="") from refused
+        cancel_build(build, by=person(request), at=timezone.now())
         return _accepted(build)
 
 
@@ -145,10 +138,7 @@ class Cache(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str) -> Response:
-        try:
-            clear_cache(maintained(request, name), by=person(request), at=timezone.now())
-        except BuildRefused as refused:
-            raise refusal(str(refused), field="") from refused
+        clear_cache(maintained(request, name), by=person(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

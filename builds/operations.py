@@ -22,6 +22,7 @@ from builds.states import FINAL, Reason, Status
 from builds.tasks import wake
 from builds.usage import excess
 from portal.accounts.models import User
+from portal.refusals import Refused
 from portal.tools.models import Tool
 from portal.tools.operations import (
     ToolRefused,
@@ -34,12 +35,8 @@ from portal.tools.operations import (
 KEY_LENGTH = 100
 
 
-class BuildRefused(Exception):
-    """A sentence for the person who asked; `field` is the input that it is about, if any."""
-
-    def __init__(self, sentence: str, *, field: str = "") -> None:
-        super().__init__(sentence)
-        self.field = field
+class BuildRefused(Refused):
+    """Something about a build is not done."""
 
 
 class IdempotencyConflict(BuildRefused):

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from portal.apis import CONTENT_TYPE, TYPE_PREFIX, error_body
+from portal.refusals import Refused, Stale
 
 
 class Conflict(exceptions.APIException):
@@ -56,13 +57,10 @@ class Problems(exceptions.APIException):
         self.status_code, self.default_code, self.errors = status_code, code, errors
 
 
-def refusal(sentence: str, *, field: str) -> exceptions.APIException:
-    """A refusal of an operation: about a value, or about the state of things."""
-    return Unprocessable(sentence, field=field) if field else Conflict(sentence)
-
-
 def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """DRF's exception handler, with problem details as the body."""
+    """DRF's exception handler, with problem details as the body; knows what operations refuse."""
+    if isinstance(error, Refused):
+        error = _refusal(error)
     response = exception_handler(error, dict(context))
     if response is None:
         return None
@@ -84,6 +82,15 @@ def error_response(path: str, *, status: int, code: str, sentence: str) -> JsonR
     """The same as an answer; None for a page."""
     body, content_type = error_body(path, status=status, code=code, sentence=sentence)
     return JsonResponse(body, status=status, content_type=content_type) if body else None
+
+
+def _refusal(refused: Refused) -> exceptions.APIException:
+    """It is about a version, a value, or the state of things."""
+    if isinstance(refused, Stale):
+        return PreconditionFailed(str(refused))
+    if refused.field:
+        return Unprocessable(str(refused), field=refused.field)
+    return Conflict(str(refused))
 
 
 def _code(error: Exception) -> str:

@@ -29,7 +29,6 @@ from rest_framework.views import APIView
 from builds.api import AnyType, PlainText
 from builds.models import Build, Image
 from builds.operations import (
-    BuildRefused,
     Source,
     cancel_build,
     give_up_images,
@@ -40,7 +39,7 @@ from builds.states import Status
 from builds.toolforge import shapes
 from builds.toolforge.output import log_response
 from portal.accounts.permissions import RUNNING
-from portal.problems import Conflict, handle, refusal
+from portal.problems import Conflict, handle
 from portal.tools.api import maintained, person, visible
 from portal.tools.models import Tool
 
@@ -94,13 +93,6 @@ def _build(tool: Tool, build_id: str) -> Build:
     return build
 
 
-def _attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-    try:
-        return operation(*args, at=timezone.now(), **kwargs)
-    except BuildRefused as refused:
-        raise refusal(str(refused), field=refused.field) from refused
-
-
 class BuildList(ToolforgeView):
     """The tool's builds, newest first. POST starts one, or answers with the one under way."""
 
@@ -125,13 +117,13 @@ class BuildList(ToolforgeView):
         asked.is_valid(raise_exception=True)
         data = asked.validated_data
         by_token = request.auth is not None
-        build, _is_new = _attempt(
-            start_build,
+        build, _is_new = start_build(
             tool,
             by=person(request),
             source=Source(data["source_url"], data["ref"]),
             trigger=Build.Trigger.TOKEN if by_token else Build.Trigger.PERSON,
             variables=data["envvars"],
+            at=timezone.now(),
         )
         started = {
             "name": shapes.build_id(build),
@@ -169,7 +161,7 @@ class BuildDetail(ToolforgeView):
     @extend_schema(responses={200: shapes.IdAnswer})
     def delete(self, request: Request, name: str, build_id: str) -> Response:
         build = _build(maintained(request, name), build_id)
-        _attempt(hide_build, build, by=person(request))
+        hide_build(build, by=person(request), at=timezone.now())
         return Response({"id": build_id, "messages": shapes.messages()})
 
 
@@ -181,7 +173,7 @@ class BuildCancel(ToolforgeView):
         build = _build(maintained(request, name), build_id)
         if build.is_stopping:
             raise Conflict(_("This build is being cancelled already."))
-        _attempt(cancel_build, build, by=person(request))
+        cancel_build(build, by=person(request), at=timezone.now())
         return Response({"id": build_id, "messages": shapes.messages()})
 
 

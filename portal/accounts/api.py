@@ -28,8 +28,6 @@ from portal.accounts.serializers import (
     TokenSerializer,
 )
 from portal.accounts.sessions import end_session, sessions_of, sign_out_everywhere
-from portal.accounts.tokens import TokenRefused
-from portal.problems import refusal
 
 
 def caller(request: Request) -> User:
@@ -63,10 +61,7 @@ class MakesTokens(OwnAccount):
 
 def _issued(operation: Callable[..., Any], *args: Any, **wanted: Any) -> Response:  # noqa: ANN401
     """The answer that shows a token's value, once."""
-    try:
-        token, value = operation(*args, at=timezone.now(), **wanted)
-    except TokenRefused as refused:
-        raise refusal(str(refused), field=refused.field) from refused
+    token, value = operation(*args, at=timezone.now(), **wanted)
     token.token = value
     place = {"Location": f"/api/v1/tokens/{token.pk}/", "Cache-Control": "no-store"}
     shown = IssuedTokenSerializer(token).data

@@ -9,17 +9,14 @@ from django.utils.translation import gettext as _
 
 from portal.accounts.events import tell
 from portal.accounts.models import ApiToken, User
+from portal.refusals import Refused
 
 # How long an old token may go on working after a rotation.
 LONGEST_OVERLAP = timedelta(days=30)
 
 
-class TokenRefused(Exception):
-    """A sentence for the person who asked; `field` is the input that it is about, if any."""
-
-    def __init__(self, sentence: str, *, field: str = "") -> None:
-        super().__init__(sentence)
-        self.field = field
+class TokenRefused(Refused):
+    """No token is made."""
 
 
 class Credential(Protocol):

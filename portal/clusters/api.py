@@ -1,6 +1,5 @@
 """REST: clusters, how they are, and what stands against their upgrade."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -17,7 +16,6 @@ from rest_framework.views import APIView
 from portal.accounts.permissions import TOOLS
 from portal.clusters import operations
 from portal.clusters.models import Cluster, RegistryPlace
-from portal.clusters.operations import ClusterRefusedChange
 from portal.clusters.serializers import (
     ClusterInputSerializer,
     ClusterSerializer,
@@ -28,7 +26,6 @@ from portal.clusters.serializers import (
     RotatedSerializer,
     RotateSerializer,
 )
-from portal.problems import refusal
 from portal.tools.api import person
 
 
@@ -42,13 +39,6 @@ class ReadOrAdmin(IsAdmin):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.method in SAFE_METHODS or super().has_permission(request, view)
-
-
-def attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-    try:
-        return operation(*args, **kwargs)
-    except ClusterRefusedChange as refused:
-        raise refusal(str(refused), field=refused.field) from refused
 
 
 class ClusterList(generics.GenericAPIView):
@@ -67,8 +57,8 @@ class ClusterList(generics.GenericAPIView):
     def post(self, request: Request) -> Response:
         new = NewClusterSerializer(data=request.data)
         new.is_valid(raise_exception=True)
-        cluster = attempt(
-            operations.add_cluster, by=person(request), at=timezone.now(), **new.validated_data
+        cluster = operations.add_cluster(
+            by=person(request), at=timezone.now(), **new.validated_data
         )
         place = {"Location": f"/api/v1/clusters/{cluster.name}/"}
         body = ClusterSerializer(cluster).data
@@ -89,19 +79,15 @@ class ClusterDetail(APIView):
         cluster = get_object_or_404(Cluster, name=name)
         change = ClusterInputSerializer(cluster, data=request.data, partial=True)
         change.is_valid(raise_exception=True)
-        cluster = attempt(
-            operations.edit_cluster,
-            cluster,
-            by=person(request),
-            at=timezone.now(),
-            **change.validated_data,
+        cluster = operations.edit_cluster(
+            cluster, by=person(request), at=timezone.now(), **change.validated_data
         )
         return Response(ClusterSerializer(cluster).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str) -> Response:
         cluster = get_object_or_404(Cluster, name=name)
-        attempt(operations.remove_cluster, cluster, by=person(request), at=timezone.now())
+        operations.remove_cluster(cluster, by=person(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -171,12 +157,8 @@ class RotateCredentials(APIView):
         cluster = get_object_or_404(Cluster, name=name)
         wanted = RotateSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
-        count = attempt(
-            operations.rotate_credentials,
-            cluster,
-            tool=wanted.validated_data["tool"],
-            by=person(request),
-            at=timezone.now(),
+        count = operations.rotate_credentials(
+            cluster, tool=wanted.validated_data["tool"], by=person(request), at=timezone.now()
         )
         return Response({"tools": count}, status=status.HTTP_202_ACCEPTED)
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
 from portal.clusters.models import Cluster, RegistryState, Relocation
+from portal.refusals import Refused
 from portal.tools.operations import record_event
 
 EDITABLE = (
@@ -22,12 +23,8 @@ EDITABLE = (
 )  # fmt: skip
 
 
-class ClusterRefusedChange(Exception):
-    """A sentence for the person who asked; `field` is the input that it is about, if any."""
-
-    def __init__(self, sentence: str, *, field: str = "") -> None:
-        super().__init__(sentence)
-        self.field = field
+class ClusterRefusedChange(Refused):
+    """A cluster's row stays as it is."""
 
 
 def add_cluster(*, name: str, by: User, at: datetime, **fields: Any) -> Cluster:  # noqa: ANN401

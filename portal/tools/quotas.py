@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.accounts.models import User
+from portal.refusals import Refused
 from portal.tools.models import Quota, QuotaRequest, Tool
 from portal.tools.operations import record_event
 
@@ -58,12 +59,8 @@ UNITS = {
 }
 
 
-class QuotaRefused(Exception):
-    """A sentence for the person who asked; `field` is the input that it is about, if any."""
-
-    def __init__(self, sentence: str, *, field: str = "") -> None:
-        super().__init__(sentence)
-        self.field = field
+class QuotaRefused(Refused):
+    """A request for more, or its decision, is refused."""
 
 
 def usual() -> dict[str, int]:

@@ -1,8 +1,5 @@
 """REST: the hooks that forges post to, and what came in."""
 
-from collections.abc import Callable
-from typing import Any
-
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import path
@@ -15,11 +12,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.accounts.permissions import TOOLS
-from portal.problems import refusal
 from portal.tools.api import maintained, person
 from portal.webhooks import operations
 from portal.webhooks.models import Arrival, Hook
-from portal.webhooks.operations import WebhookRefused
 from portal.webhooks.serializers import (
     ArrivalDetailSerializer,
     ArrivalSerializer,
@@ -28,14 +23,6 @@ from portal.webhooks.serializers import (
     HookWithSecretSerializer,
     NewHookSerializer,
 )
-
-
-def attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-    """Do it now; a refusal becomes the answer that it is for REST."""
-    try:
-        return operation(*args, at=timezone.now(), **kwargs)
-    except WebhookRefused as refused:
-        raise refusal(str(refused), field=refused.field) from refused
 
 
 def _hook(request: Request, name: str, pk: int) -> Hook:
@@ -66,8 +53,8 @@ class HookList(MaintainerView):
         tool = maintained(request, name)
         new = NewHookSerializer(data=request.data)
         new.is_valid(raise_exception=True)
-        hook, secret = attempt(
-            operations.create_hook, tool, by=person(request), **new.validated_data
+        hook, secret = operations.create_hook(
+            tool, by=person(request), at=timezone.now(), **new.validated_data
         )
         return _with_secret(hook, secret, status.HTTP_201_CREATED)
 
@@ -82,12 +69,12 @@ class HookDetail(MaintainerView):
         hook = _hook(request, name, pk)
         change = HookInputSerializer(data=request.data)
         change.is_valid(raise_exception=True)
-        attempt(operations.edit_hook, hook, by=person(request), **change.validated_data)
+        operations.edit_hook(hook, by=person(request), at=timezone.now(), **change.validated_data)
         return Response(HookSerializer(hook).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str, pk: int) -> Response:
-        attempt(operations.delete_hook, _hook(request, name, pk), by=person(request))
+        operations.delete_hook(_hook(request, name, pk), by=person(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -97,7 +84,7 @@ class HookSecret(MaintainerView):
     @extend_schema(request=None, responses=HookWithSecretSerializer)
     def post(self, request: Request, name: str, pk: int) -> Response:
         hook = _hook(request, name, pk)
-        secret = attempt(operations.rotate_secret, hook, by=person(request))
+        secret = operations.rotate_secret(hook, by=person(request), at=timezone.now())
         return _with_secret(hook, secret, status.HTTP_200_OK)
 
 
@@ -134,7 +121,7 @@ class ArrivalAgain(MaintainerView):
     @extend_schema(request=None, responses={201: ArrivalSerializer})
     def post(self, request: Request, name: str, pk: int, number: int) -> Response:
         arrival = _arrival(request, name, pk, number)
-        again = attempt(operations.decide_again, arrival, by=person(request))
+        again = operations.decide_again(arrival, by=person(request), at=timezone.now())
         return Response(ArrivalSerializer(again).data, status=status.HTTP_201_CREATED)
 
 

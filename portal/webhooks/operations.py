@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from builds.operations import BuildRefused, Source, check_source
 from portal.accounts.models import User
 from portal.encryption import encrypt
+from portal.refusals import Refused
 from portal.tools.models import Tool
 from portal.tools.operations import record_event
 from portal.webhooks import intake
@@ -25,12 +26,8 @@ EDITABLE = (
 PATTERNS_AT_MOST, PATTERN_LENGTH = 50, 200
 
 
-class WebhookRefused(Exception):
-    """A sentence for the person who asked; `field` is the input that it is about, if any."""
-
-    def __init__(self, sentence: str, *, field: str = "") -> None:
-        super().__init__(sentence)
-        self.field = field
+class WebhookRefused(Refused):
+    """A hook or a subscription stays as it is."""
 
 
 def new_secret() -> str:

@@ -3,6 +3,7 @@
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import path
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, status
 from rest_framework.permissions import IsAuthenticated
@@ -13,7 +14,7 @@ from rest_framework.views import APIView
 from portal.accounts.permissions import TOOLS
 from portal.tools.api import maintained, person, visible
 from portal.webhooks import subscribing
-from portal.webhooks.api import MaintainerView, attempt
+from portal.webhooks.api import MaintainerView
 from portal.webhooks.models import Delivery, Subscription
 from portal.webhooks.serializers import (
     DeliveryDetailSerializer,
@@ -51,8 +52,8 @@ class SubscriptionList(MaintainerView):
         tool = maintained(request, name)
         new = NewSubscriptionSerializer(data=request.data)
         new.is_valid(raise_exception=True)
-        subscription, secret = attempt(
-            subscribing.subscribe, tool, by=person(request), **new.validated_data
+        subscription, secret = subscribing.subscribe(
+            tool, by=person(request), at=timezone.now(), **new.validated_data
         )
         return _with_secret(subscription, secret, status.HTTP_201_CREATED)
 
@@ -67,17 +68,16 @@ class SubscriptionDetail(MaintainerView):
         subscription = _subscription(request, name, pk)
         change = SubscriptionInputSerializer(data=request.data)
         change.is_valid(raise_exception=True)
-        attempt(
-            subscribing.edit_subscription,
-            subscription,
-            by=person(request),
-            **change.validated_data,
+        subscribing.edit_subscription(
+            subscription, by=person(request), at=timezone.now(), **change.validated_data
         )
         return Response(SubscriptionSerializer(subscription).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str, pk: int) -> Response:
-        attempt(subscribing.unsubscribe, _subscription(request, name, pk), by=person(request))
+        subscribing.unsubscribe(
+            _subscription(request, name, pk), by=person(request), at=timezone.now()
+        )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -87,7 +87,7 @@ class SubscriptionSecret(MaintainerView):
     @extend_schema(request=None, responses=SubscriptionWithSecretSerializer)
     def post(self, request: Request, name: str, pk: int) -> Response:
         subscription = _subscription(request, name, pk)
-        secret = attempt(subscribing.change_secret, subscription, by=person(request))
+        secret = subscribing.change_secret(subscription, by=person(request), at=timezone.now())
         return _with_secret(subscription, secret, status.HTTP_200_OK)
 
 
@@ -97,7 +97,7 @@ class SubscriptionTest(MaintainerView):
     @extend_schema(request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, name: str, pk: int) -> Response:
         subscription = _subscription(request, name, pk)
-        delivery = attempt(subscribing.send_test, subscription, by=person(request))
+        delivery = subscribing.send_test(subscription, by=person(request), at=timezone.now())
         return Response(DeliverySerializer(delivery).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -144,7 +144,7 @@ class DeliveryAgain(MaintainerView):
     @extend_schema(request=None, responses={202: DeliverySerializer})
     def post(self, request: Request, name: str, pk: int) -> Response:
         delivery = get_object_or_404(_calls(request, name), pk=pk)
-        again = attempt(subscribing.deliver_again, delivery, by=person(request))
+        again = subscribing.deliver_again(delivery, by=person(request), at=timezone.now())
         return Response(DeliverySerializer(again).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -166,11 +166,8 @@ class Mail(APIView):
         wanted = MailSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         level = wanted.validated_data["level"]
-        attempt(
-            subscribing.choose_mail,
-            tool,
-            user=person(request),
-            level="" if level == "none" else level,
+        subscribing.choose_mail(
+            tool, user=person(request), level="" if level == "none" else level, at=timezone.now()
         )
         return Response({"level": level})
 

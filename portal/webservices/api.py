@@ -1,8 +1,7 @@
 """REST: webservices, their releases and output."""
 
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, cast
+from typing import cast
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -19,12 +18,11 @@ from rest_framework.views import APIView
 
 from builds.api import OFFSET, AnyType, PlainText
 from portal.accounts.permissions import RUNNING, MemberRequest
-from portal.problems import Conflict, Unavailable
+from portal.problems import Unavailable
 from portal.tools.api import maintained, person, visible
 from portal.webservices import operations
 from portal.webservices.engines.base import EngineError
 from portal.webservices.models import Release, Webservice
-from portal.webservices.operations import DeployRefused
 from portal.webservices.releases import webservice_of
 from portal.webservices.serializers import (
     CheckSerializer,
@@ -35,13 +33,6 @@ from portal.webservices.serializers import (
     WebserviceSerializer,
 )
 from portal.webservices.views import log_page
-
-
-def _attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-    try:
-        return operation(*args, at=timezone.now(), **kwargs)
-    except DeployRefused as refused:
-        raise Conflict(str(refused)) from refused
 
 
 def _answer(webservice: Webservice, code: int = status.HTTP_200_OK) -> Response:
@@ -66,8 +57,8 @@ class WebserviceDetail(APIView):
         changes = change.validated_data
         branch = changes.pop("deploy_branch", None)
         if branch is not None:
-            _attempt(operations.follow_branch, tool, branch, by=person(request))
-        return _answer(_attempt(operations.configure, tool, by=person(request), **changes))
+            operations.follow_branch(tool, branch, by=person(request), at=timezone.now())
+        return _answer(operations.configure(tool, by=person(request), at=timezone.now(), **changes))
 
 
 class Deploy(APIView):
@@ -85,7 +76,9 @@ class Deploy(APIView):
         images = tool.images.select_related("build", "tool")
         image = get_object_or_404(images, build__number=asked.validated_data["build"])
         process_type = asked.validated_data["process_type"]
-        release = _attempt(operations.deploy, image, by=person(request), process_type=process_type)
+        release = operations.deploy(
+            image, by=person(request), process_type=process_type, at=timezone.now()
+        )
         return Response(ReleaseSerializer(release).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -99,7 +92,7 @@ class Restart(APIView):
     @extend_schema(request=None, responses={202: ReleaseSerializer})
     def post(self, request: Request, name: str) -> Response:
         webservice = webservice_of(maintained(request, name), at=timezone.now())
-        release = _attempt(operations.restart, webservice, by=person(request))
+        release = operations.restart(webservice, by=person(request), at=timezone.now())
         return Response(ReleaseSerializer(release).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -111,7 +104,7 @@ class Stop(APIView):
     @extend_schema(request=None, responses={202: WebserviceSerializer})
     def post(self, request: Request, name: str) -> Response:
         webservice = webservice_of(maintained(request, name), at=timezone.now())
-        _attempt(operations.stop, webservice, by=person(request))
+        operations.stop(webservice, by=person(request), at=timezone.now())
         return _answer(webservice, status.HTTP_202_ACCEPTED)
 
 
@@ -125,10 +118,7 @@ class Check(APIView):
     @extend_schema(request=None, responses=CheckSerializer(many=True))
     def post(self, request: Request, name: str) -> Response:
         webservice = webservice_of(maintained(request, name), at=timezone.now())
-        try:
-            answers = operations.check(webservice)
-        except DeployRefused as refused:
-            raise Conflict(str(refused)) from refused
+        answers = operations.check(webservice)
         rows = [
             {"release": each.release.number, "index": each.index, **asdict(answer)}
             for each, answer in answers
@@ -146,7 +136,7 @@ class Resume(APIView):
     @extend_schema(request=None, responses=WebserviceSerializer)
     def post(self, request: Request, name: str) -> Response:
         webservice = webservice_of(maintained(request, name), at=timezone.now())
-        _attempt(operations.resume_deploys, webservice, by=person(request))
+        operations.resume_deploys(webservice, by=person(request), at=timezone.now())
         return _answer(webservice)
 
 
@@ -162,8 +152,8 @@ class Scale(APIView):
         tool = maintained(request, name)
         asked = ScaleSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        webservice = _attempt(
-            operations.configure, tool, by=person(request), **asked.validated_data
+        webservice = operations.configure(
+            tool, by=person(request), at=timezone.now(), **asked.validated_data
         )
         return _answer(webservice, status.HTTP_202_ACCEPTED)
 

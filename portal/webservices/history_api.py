@@ -11,12 +11,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.accounts.permissions import RUNNING
-from portal.problems import Conflict
 from portal.tools.api import maintained, person, visible
 from portal.webservices import operations
 from portal.webservices.comparison import differences
 from portal.webservices.history import earlier_of, release_of
-from portal.webservices.operations import DeployRefused
 from portal.webservices.releases import webservice_of
 from portal.webservices.retention import verdicts
 from portal.webservices.serializers import (
@@ -45,10 +43,7 @@ class ReleaseDetail(APIView):
         asked = PinSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         is_pinned = asked.validated_data["is_pinned"]
-        try:
-            operations.pin(release, is_pinned=is_pinned, by=person(request), at=timezone.now())
-        except DeployRefused as refused:
-            raise Conflict(str(refused)) from refused
+        operations.pin(release, is_pinned=is_pinned, by=person(request), at=timezone.now())
         return Response(ReleaseSerializer(release).data)
 
 
@@ -89,12 +84,9 @@ class Rollback(APIView):
         releases = webservice.releases.select_related("image__build", "image__tool")
         to = get_object_or_404(releases, number=asked.validated_data["release"])
         why = asked.validated_data["why"]
-        try:
-            made = operations.rollback(
-                webservice, to=to, by=person(request), at=timezone.now(), why=why
-            )
-        except DeployRefused as refused:
-            raise Conflict(str(refused)) from refused
+        made = operations.rollback(
+            webservice, to=to, by=person(request), at=timezone.now(), why=why
+        )
         place = f"/api/v1/tools/{name}/webservice/releases/{made.number}/"
         data = ReleaseSerializer(made).data
         return Response(data, status=status.HTTP_202_ACCEPTED, headers={"Location": place})

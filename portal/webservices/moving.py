@@ -10,13 +10,14 @@ from portal.accounts.models import User
 from portal.clusters.connections import access_of
 from portal.clusters.models import Cluster, Relocation
 from portal.clusters.states import FINAL, UNDER_WAY, RelocationReason, RelocationStatus
+from portal.refusals import Refused
 from portal.tools.models import Tool
 from portal.tools.operations import record_event
 from portal.webservices.tasks import wake_relocation
 
 
-class MoveRefused(Exception):
-    """A sentence for the person who asked."""
+class MoveRefused(Refused):
+    """A tool stays where it is, or goes on moving."""
 
 
 def start_move(tool: Tool, *, to: Cluster | None, by: User, at: datetime) -> Relocation:

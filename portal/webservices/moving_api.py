@@ -16,10 +16,9 @@ from rest_framework.views import APIView
 from portal.accounts.permissions import TOOLS
 from portal.clusters.api import IsAdmin, ReadOrAdmin
 from portal.clusters.models import Cluster, Relocation
-from portal.problems import Conflict
 from portal.tools.api import person, visible
 from portal.tools.models import Tool
-from portal.webservices.moving import MoveRefused, cancel_move, start_move, steps_of
+from portal.webservices.moving import cancel_move, start_move, steps_of
 
 
 class MoveInputSerializer(serializers.Serializer):
@@ -87,10 +86,7 @@ class MoveList(generics.GenericAPIView):
         asked = MoveInputSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         to = asked.validated_data["cluster"]
-        try:
-            move = start_move(tool, to=to, by=person(request), at=timezone.now())
-        except MoveRefused as refused:
-            raise Conflict(str(refused)) from refused
+        move = start_move(tool, to=to, by=person(request), at=timezone.now())
         place = {"Location": reverse("api_move", args=[name, move.pk])}
         body = MoveSerializer(move).data
         return Response(body, status=status.HTTP_202_ACCEPTED, headers=place)
@@ -118,10 +114,7 @@ class MoveCancel(APIView):
     @extend_schema(request=None, responses={202: MoveSerializer})
     def post(self, request: Request, name: str, pk: int) -> Response:
         move = get_object_or_404(_of(visible(request, name)), pk=pk)
-        try:
-            cancel_move(move, by=person(request), at=timezone.now())
-        except MoveRefused as refused:
-            raise Conflict(str(refused)) from refused
+        cancel_move(move, by=person(request), at=timezone.now())
         move.refresh_from_db()
         return Response(MoveSerializer(move).data, status=status.HTTP_202_ACCEPTED)
 

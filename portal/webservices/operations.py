@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from builds.lifecycle.source import SourceRefused, check_ref
 from builds.models import Image
 from portal.accounts.models import User
+from portal.refusals import Refused
 from portal.tools.models import Tool
 from portal.tools.operations import record_event
 from portal.webservices.comparison import shown_configuration
@@ -33,8 +34,8 @@ from portal.webservices.usage import excess
 NOTE_LENGTH = 200
 
 
-class DeployRefused(Exception):
-    """A sentence for the person who asked."""
+class DeployRefused(Refused):
+    """Something about a webservice is not done."""
 
 
 def deploy(

@@ -15,11 +15,9 @@ from rest_framework.views import APIView
 
 from builds.usage import measured_place
 from portal.accounts.permissions import TOOLS
-from portal.problems import refusal
 from portal.tools import quotas
 from portal.tools.api import maintained, person, visible
 from portal.tools.models import QuotaRequest
-from portal.tools.quotas import QuotaRefused
 from portal.webservices.quotas import REQUESTS
 from portal.webservices.serializers import (
     AskSerializer,
@@ -34,13 +32,6 @@ from portal.webservices.usage import uses_of
 class IsAdmin(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         return bool(getattr(request.user, "is_admin", False))
-
-
-def _attempt(operation: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-    try:
-        return operation(*args, at=timezone.now(), **kwargs)
-    except QuotaRefused as refused:
-        raise refusal(str(refused), field=refused.field) from refused
 
 
 class ToolQuotas(APIView):
@@ -66,7 +57,9 @@ class ToolQuotas(APIView):
         tool = maintained(request, name)
         new = AskSerializer(data=request.data)
         new.is_valid(raise_exception=True)
-        asked = _attempt(quotas.ask_for_more, tool, by=person(request), **new.validated_data)
+        asked = quotas.ask_for_more(
+            tool, by=person(request), at=timezone.now(), **new.validated_data
+        )
         return Response(QuotaRequestSerializer(asked).data, status=status.HTTP_201_CREATED)
 
 
@@ -104,7 +97,7 @@ class Grant(APIView):
         given = GrantSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         decision = {"amounts": asked.wanted, **given.validated_data}
-        _attempt(quotas.grant, asked, by=person(request), **decision)
+        quotas.grant(asked, by=person(request), at=timezone.now(), **decision)
         return Response(QuotaRequestSerializer(asked).data)
 
 
@@ -120,7 +113,7 @@ class Refuse(APIView):
         asked = get_object_or_404(QuotaRequest.objects.select_related("tool"), pk=pk)
         given = RefuseSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        _attempt(quotas.refuse, asked, by=person(request), **given.validated_data)
+        quotas.refuse(asked, by=person(request), at=timezone.now(), **given.validated_data)
         return Response(QuotaRequestSerializer(asked).data)
 
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.accounts.permissions import RECORDS
-from portal.problems import refusal
+from portal.problems import Unprocessable
 from portal.tools.api import person
 from stories import operations
 from stories.api.base import IF_READ, attempt, current, find, present, shown
@@ -60,7 +60,7 @@ class RecordMerge(APIView):
         record = current(request, ident)
         other = Record.objects.present().by_ident(given.validated_data["into"]).first()
         if other is None:
-            raise refusal(_("There is no such record."), field="into")
+            raise Unprocessable(_("There is no such record."), field="into")
         by = person(request)
         attempt(operations.merge_into, record, other, by=by, at=timezone.now())
         other.refresh_from_db()

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from portal.accounts.permissions import RECORDS
 from portal.pagination import Cursor
-from portal.problems import refusal
+from portal.problems import Unprocessable
 from portal.tools.api import ReadOrSignIn, person
 from stories import filtering, operations, presentation
 from stories.api.base import IF_READ, attempt, current, etag, find, present, shown, version_of
@@ -210,7 +210,7 @@ class RecordLinks(APIView):
         given = dict(new.validated_data)
         other = Record.objects.present().by_ident(given.pop("to")).first()
         if other is None:
-            raise refusal(_("There is no such record."), field="to")
+            raise Unprocessable(_("There is no such record."), field="to")
         link = attempt(
             operations.add_link,
             record,
@@ -299,7 +299,7 @@ class RecordDiff(APIView):
         for name in ("from", "to"):
             number = request.query_params.get(name, "")
             if not number.isdecimal() or len(number) > 9:
-                raise refusal(_("Give the number of a version."), field=name)
+                raise Unprocessable(_("Give the number of a version."), field=name)
             revisions = record.revisions.filter(suppressed="")
             found.append(get_object_or_404(revisions, number=int(number)).snapshot)
         parts = presentation.diff(record.kind_of, *found)

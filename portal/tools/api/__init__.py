@@ -12,7 +12,7 @@ from portal.tools.api.adoption import (
     ToolAdoption,
 )
 from portal.tools.api.audit import EventExport, EventList
-from portal.tools.api.callers import ReadOrSignIn, attempt, maintained, person, visible
+from portal.tools.api.callers import ReadOrSignIn, maintained, person, visible
 from portal.tools.api.people import (
     InvitationAccept,
     InvitationDecline,
@@ -25,7 +25,7 @@ from portal.tools.api.toolinfo import ToolinfoImport, ToolinfoPreview
 from portal.tools.api.tools import ToolDetail, ToolList
 from portal.tools.api.variables import VariableDetail, VariableList
 
-__all__ = ["ReadOrSignIn", "attempt", "maintained", "person", "urlpatterns", "visible"]
+__all__ = ["ReadOrSignIn", "maintained", "person", "urlpatterns", "visible"]
 
 urlpatterns = [
     path("audit/", EventList.as_view(), name="api_audit"),

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from portal.accounts.models import User
 from portal.accounts.permissions import TOOLS
 from portal.tools import operations
-from portal.tools.api.callers import AdminsOnly, attempt, person
+from portal.tools.api.callers import AdminsOnly, person
 from portal.tools.models import Adoption, Tool
 from portal.tools.serializers import AdoptionAnswerSerializer, AdoptionSerializer
 
@@ -53,7 +53,7 @@ class ToolAdoption(APIView):
         asked = AdoptionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         why, by, now = asked.validated_data["why"], person(request), timezone.now()
-        adoption = attempt(operations.ask_to_adopt, tool, why=why, by=by, at=now)
+        adoption = operations.ask_to_adopt(tool, why=why, by=by, at=now)
         return Response(AdoptionSerializer(adoption).data, status=status.HTTP_201_CREATED)
 
 
@@ -75,7 +75,7 @@ class Answer(APIView):
         said = AdoptionAnswerSerializer(data=request.data)
         said.is_valid(raise_exception=True)
         operation, reason = type(self).operation, said.validated_data["reason"]
-        attempt(operation, adoption, by=by, at=timezone.now(), reason=reason)
+        operation(adoption, by=by, at=timezone.now(), reason=reason)
         return Response(AdoptionSerializer(adoption).data)
 
 

@@ -1,8 +1,5 @@
 """Who calls, which tools they mean, and what a refusal becomes for them."""
 
-from collections.abc import Callable
-from typing import Any
-
 from django.shortcuts import get_object_or_404
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
@@ -10,9 +7,7 @@ from rest_framework.views import APIView
 
 from portal.accounts.models import User
 from portal.accounts.origin import Origin
-from portal.problems import PreconditionFailed, refusal
 from portal.tools.models import Tool
-from portal.tools.operations import StaleVersion, ToolRefused
 
 
 class ReadOrSignIn(BasePermission):
@@ -40,13 +35,3 @@ def maintained(request: Request, name: str) -> Tool:
 
 def visible(request: Request, name: str) -> Tool:
     return get_object_or_404(Tool.objects.visible_to(request.user), name=name)
-
-
-def attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-    """Do it; a refusal becomes the answer that it is for REST."""
-    try:
-        return operation(*args, **kwargs)
-    except StaleVersion as stale:
-        raise PreconditionFailed(str(stale)) from stale
-    except ToolRefused as refused:
-        raise refusal(str(refused), field=refused.field) from refused

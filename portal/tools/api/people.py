@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from portal.accounts.permissions import TOOLS
 from portal.tools import operations
-from portal.tools.api.callers import attempt, maintained, person, visible
+from portal.tools.api.callers import maintained, person, visible
 from portal.tools.models import Invitation, Membership
 from portal.tools.serializers import InvitationSerializer, MemberSerializer
 
@@ -43,8 +43,7 @@ class MemberList(APIView):
         change.is_valid(raise_exception=True)
         username = change.validated_data["user"]["username"]
         member = get_object_or_404(tool.memberships.select_related("user"), user__username=username)
-        changed = attempt(
-            operations.change_role,
+        changed = operations.change_role(
             tool,
             user=member.user,
             role=change.validated_data.get("role", member.role),
@@ -59,7 +58,7 @@ class MemberList(APIView):
         by, username = person(request), request.query_params.get("username", "")
         tool = visible(request, name) if username == by.username else maintained(request, name)
         member = get_object_or_404(tool.memberships.select_related("user"), user__username=username)
-        attempt(operations.remove_member, tool, user=member.user, by=by, at=timezone.now())
+        operations.remove_member(tool, user=member.user, by=by, at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -67,8 +66,7 @@ def _invite(request: Request, name: str) -> Response:
     tool = maintained(request, name)
     new = InvitationSerializer(data=request.data)
     new.is_valid(raise_exception=True)
-    invitation = attempt(
-        operations.invite,
+    invitation = operations.invite(
         tool,
         username=new.validated_data["username"],
         role=new.validated_data.get("role", Membership.Role.MAINTAINER),
@@ -116,7 +114,7 @@ class ToolInvitationDetail(APIView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, name: str, pk: int) -> Response:
         invitation, by = self.found(request, name, pk), person(request)
-        attempt(operations.withdraw_invitation, invitation, by=by, at=timezone.now())
+        operations.withdraw_invitation(invitation, by=by, at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -147,7 +145,7 @@ class InvitationAccept(APIView):
     def post(self, request: Request, pk: int) -> Response:
         invitation = get_object_or_404(_addressed_to(request), pk=pk)
         by, now = person(request), timezone.now()
-        member = attempt(operations.accept_invitation, invitation, by=by, at=now)
+        member = operations.accept_invitation(invitation, by=by, at=now)
         return Response(MemberSerializer(member).data)
 
 
@@ -160,5 +158,5 @@ class InvitationDecline(APIView):
     def post(self, request: Request, pk: int) -> Response:
         invitation = get_object_or_404(_addressed_to(request), pk=pk)
         by, now = person(request), timezone.now()
-        attempt(operations.decline_invitation, invitation, by=by, at=now)
+        operations.decline_invitation(invitation, by=by, at=now)
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from portal.accounts.permissions import TOOLS
 from portal.tools import operations
-from portal.tools.api.callers import attempt, maintained, person
+from portal.tools.api.callers import maintained, person
 from portal.tools.api.tools import check_etag, tool_response
 from portal.tools.models import Tool
 from portal.tools.serializers import (
@@ -31,7 +31,7 @@ class ToolinfoPreview(APIView):
     @extend_schema(request=ToolinfoSerializer, responses=ToolinfoPreviewSerializer)
     def post(self, request: Request, name: str) -> Response:
         tool, text = _given(request, name)
-        preview = attempt(operations.preview_import, tool, text)
+        preview = operations.preview_import(tool, text)
         changes = [
             {"field": field, "before": before, "after": after}
             for field, before, after in preview.changes
@@ -55,7 +55,7 @@ class ToolinfoImport(APIView):
         check_etag(request, maintained(request, name))
         tool, text = _given(request, name)
         by, now = person(request), timezone.now()
-        attempt(operations.import_toolinfo, tool, text, by=by, at=now, version=tool.version)
+        operations.import_toolinfo(tool, text, by=by, at=now, version=tool.version)
         return tool_response(tool)
 
 
@@ -65,5 +65,5 @@ def _given(request: Request, name: str) -> tuple[Tool, str]:
     given = ToolinfoSerializer(data=request.data)
     given.is_valid(raise_exception=True)
     if url := given.validated_data.get("url"):
-        return tool, attempt(operations.fetch_toolinfo, url)
+        return tool, operations.fetch_toolinfo(url)
     return tool, json.dumps(given.validated_data["toolinfo"])

@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from portal.accounts.permissions import TOOLS
 from portal.problems import PreconditionFailed, PreconditionRequired
 from portal.tools import operations
-from portal.tools.api.callers import ReadOrSignIn, attempt, maintained, person
+from portal.tools.api.callers import ReadOrSignIn, maintained, person
 from portal.tools.models import Tool
 from portal.tools.serializers import NewToolSerializer, ToolInputSerializer, ToolSerializer
 
@@ -45,9 +45,7 @@ class ToolList(generics.GenericAPIView):
     def post(self, request: Request) -> Response:
         new = NewToolSerializer(data=request.data)
         new.is_valid(raise_exception=True)
-        tool = attempt(
-            operations.register_tool, by=person(request), at=timezone.now(), **new.validated_data
-        )
+        tool = operations.register_tool(by=person(request), at=timezone.now(), **new.validated_data)
         place = {"Location": f"/api/v1/tools/{tool.name}/"}
         return Response(ToolSerializer(tool).data, status=status.HTTP_201_CREATED, headers=place)
 
@@ -71,8 +69,7 @@ class ToolDetail(APIView):
         check_etag(request, tool)
         change = ToolInputSerializer(data=request.data, partial=True)
         change.is_valid(raise_exception=True)
-        attempt(
-            operations.edit_tool,
+        operations.edit_tool(
             tool,
             by=person(request),
             at=timezone.now(),

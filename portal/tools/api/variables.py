@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from portal.accounts.permissions import TOOLS
 from portal.tools import operations
-from portal.tools.api.callers import attempt, maintained, person
+from portal.tools.api.callers import maintained, person
 from portal.tools.models import EnvVar
 from portal.tools.serializers import VariableSerializer
 
@@ -34,12 +34,8 @@ class VariableList(APIView):
         tool = maintained(request, name)
         new = VariableSerializer(data=request.data)
         new.is_valid(raise_exception=True)
-        variable = attempt(
-            operations.set_variable,
-            tool,
-            by=person(request),
-            at=timezone.now(),
-            **new.validated_data,
+        variable = operations.set_variable(
+            tool, by=person(request), at=timezone.now(), **new.validated_data
         )
         return Response(VariableSerializer(variable).data, status=status.HTTP_201_CREATED)
 

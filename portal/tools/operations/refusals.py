@@ -1,13 +1,11 @@
 """Why something about a tool is not done, in words for whoever asked."""
 
-
-class ToolRefused(Exception):
-    """A sentence for the person who asked; `field` is the input that it is about, if any."""
-
-    def __init__(self, sentence: str, *, field: str = "") -> None:
-        super().__init__(sentence)
-        self.field = field
+from portal.refusals import Refused, Stale
 
 
-class StaleVersion(ToolRefused):
+class ToolRefused(Refused):
+    """Something about a tool is not done."""
+
+
+class StaleVersion(ToolRefused, Stale):
     """Somebody else changed the tool since the caller read it."""

@@ -38,6 +38,7 @@ def fill() -> None:
     from django.db import connection  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
 
+    from stories import snapshots  # noqa: PLC0415
     from stories.kinds import KINDS  # noqa: PLC0415
     from stories.models import Link, Record, Revision, SearchDocument  # noqa: PLC0415
 
@@ -81,7 +82,8 @@ def fill() -> None:
                 Revision(
                     record=each,
                     number=number + 1,
-                    snapshot={**SNAPSHOT, "title": each.title, "fields": each.fields},
+                    stored={**SNAPSHOT, "title": each.title, "fields": each.fields},
+                    schema_version=snapshots.version(),
                     at=now,
                 )
                 for each in records[start : start + 2000]

@@ -58,7 +58,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _recent() -> list[Revision]:
-    revisions = Revision.objects.select_related("record", "author").defer("snapshot")
+    revisions = Revision.objects.select_related("record", "author").defer("stored")
     return list(revisions.order_by("-at", "-pk")[:RECENT])
 
 
@@ -208,7 +208,7 @@ def _picture(record: Record, nodes: Sequence[Node], edges: Sequence[tuple[str, s
 @require_GET
 def changes(request: HttpRequest) -> HttpResponse:
     """All changes of all records, newest first; or those that nobody else has looked at."""
-    revisions = Revision.objects.select_related("record", "author").defer("snapshot")
+    revisions = Revision.objects.select_related("record", "author").defer("stored")
     if is_unpatrolled := "unpatrolled" in request.GET:
         revisions = revisions.unpatrolled()
     page = Paginator(revisions.order_by("-at", "-pk"), PAGE_SIZE).get_page(request.GET.get("page"))

@@ -19,6 +19,7 @@ from stories.kinds import KINDS, split_ident
 from stories.merging import merge_fields
 from stories.models import Counter, Link, Record, Revision
 from stories.operations import Change, Refused, check_quote, make_link, save
+from stories.snapshots import TooNew
 
 CHUNK = 500
 
@@ -122,7 +123,10 @@ def import_records(
                 raise BadFile(draft.name, 2, _("%s is another record here.") % draft.ident)
     under_way = _Import(touched, report, by, at, summary)
     for draft in drafts:
-        under_way.take(draft)
+        try:
+            under_way.take(draft)
+        except TooNew as error:
+            raise BadFile(draft.name, 1, str(error)) from error
     checks.refresh(at, [record.pk for record in touched.values()])
     return report
 
@@ -278,7 +282,8 @@ def _base(draft: Draft, record: Record) -> dict[str, Any]:
         if written:
             return dict(written.snapshot)
     for revision in revisions:
-        if digest(revision.snapshot) == record.imported_digest:
+        # As it was imported, so in the form of that day.
+        if digest(revision.stored) == record.imported_digest:
             return dict(revision.snapshot)
     first = revisions.last()
     return dict(first.snapshot) if first else record.snapshot()

@@ -32,7 +32,7 @@ class ChangesFeed(Feed):
         return record.get_absolute_url() if record else reverse("records_home")
 
     def items(self, record: Record | None) -> Any:  # noqa: ANN401
-        revisions = Revision.objects.select_related("record").defer("snapshot")
+        revisions = Revision.objects.select_related("record").defer("stored")
         if record:
             revisions = revisions.filter(record=record)
         return revisions.order_by("-at", "-pk")[:ENTRIES]

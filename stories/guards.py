@@ -319,7 +319,7 @@ def _decision_complete(attempt: Attempt) -> Iterator[Missing]:
         if not record.fields[name]:
             label = record.kind_of.field(name).label
             yield Missing(f"no-{name}", _("“%(field)s” is empty.") % {"field": label}, name)
-    opened = record.revisions.filter(snapshot__status="open").order_by("number").first()
+    opened = record.revisions.filter(stored__status="open").order_by("number").first()
     if opened and record.decided_on and record.decided_on < opened.at.date():
         yield Missing(
             "decided-early", _("The day of the decision is before it was open."), "decided_on"

@@ -199,14 +199,15 @@ class RecentSerializer(RevisionSerializer):
 
 class RevisionDetailSerializer(RevisionSerializer):
     snapshot = serializers.SerializerMethodField()
+    withheld = serializers.CharField(read_only=True)
 
     class Meta(RevisionSerializer.Meta):
-        fields = [*RevisionSerializer.Meta.fields, "snapshot"]
+        fields = [*RevisionSerializer.Meta.fields, "snapshot", "withheld"]
         read_only_fields = fields
 
     def get_snapshot(self, revision: Revision) -> dict[str, Any] | None:
-        """None where an administrator suppressed the text."""
-        return None if revision.suppressed else revision.snapshot
+        """None where the text is withheld: `withheld` says why."""
+        return None if revision.withheld else revision.snapshot
 
 
 class CommentSerializer(serializers.ModelSerializer):

@@ -103,7 +103,7 @@ def _as_of(request: HttpRequest, record: Record, day: str) -> HttpResponse:
     end = timezone.make_aware(datetime.combine(on, time.max))
     revision = record.revisions.filter(at__lte=end, suppressed="").first()
     context = head(request, record, "record") | {"on": on, "revision": revision}
-    if revision:
+    if revision and not revision.withheld:
         context["sections"] = presentation.sections(record.kind_of, revision.snapshot["fields"])
         context["links"] = revision.snapshot["links"]
     return render(request, "stories/record_as_of.html", context)
@@ -237,7 +237,7 @@ def _embedded(record: Record) -> dict[str, Record]:
 @require_GET
 def record_history(request: HttpRequest, ident: str) -> HttpResponse:
     record = find(ident)
-    revisions = record.revisions.select_related("author", "patrolled_by").defer("snapshot")
+    revisions = record.revisions.select_related("author", "patrolled_by").defer("stored")
     page = Paginator(revisions, PAGE_SIZE).get_page(request.GET.get("page"))
     context = head(request, record, "history") | {"revisions": page}
     context["old_flags"] = [
@@ -259,7 +259,7 @@ def record_diff(request: HttpRequest, ident: str) -> HttpResponse:
     if to not in found:
         raise Http404
     parts: list[Any] = []
-    if not any(each.suppressed for each in found.values()):
+    if not any(each.withheld for each in found.values()):
         before: Mapping[str, Any] = found[start].snapshot if start in found else {}
         parts = presentation.diff(record.kind_of, before, found[to].snapshot)
     context = head(request, record, "history")

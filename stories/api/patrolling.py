@@ -27,7 +27,7 @@ class ChangeList(generics.GenericAPIView):
     serializer_class = RecentSerializer
 
     def get_queryset(self) -> QuerySet[Revision]:
-        found = Revision.objects.select_related("record", "patrolled_by").defer("snapshot")
+        found = Revision.objects.select_related("record", "patrolled_by").defer("stored")
         return found.unpatrolled() if "unpatrolled" in self.request.query_params else found
 
     @extend_schema(

@@ -245,7 +245,7 @@ class RevisionList(generics.GenericAPIView):
     def get_queryset(self) -> QuerySet[Revision]:
         if getattr(self, "swagger_fake_view", False):
             return Revision.objects.none()
-        return find(self.kwargs["ident"]).revisions.select_related("patrolled_by").defer("snapshot")
+        return find(self.kwargs["ident"]).revisions.select_related("patrolled_by").defer("stored")
 
     @extend_schema(responses=RevisionSerializer(many=True))
     def get(self, request: Request, ident: str) -> Response:
@@ -301,7 +301,8 @@ class RecordDiff(APIView):
             if not number.isdecimal() or len(number) > 9:
                 raise Unprocessable(_("Give the number of a version."), field=name)
             revisions = record.revisions.filter(suppressed="")
-            found.append(get_object_or_404(revisions, number=int(number)).snapshot)
+            revision = get_object_or_404(revisions, number=int(number))
+            found.append(revision.snapshot)
         parts = presentation.diff(record.kind_of, *found)
         return Response(
             [

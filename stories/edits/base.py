@@ -14,6 +14,7 @@ from portal.accounts.permissions import MemberRequest
 from stories.kinds import INVERSES, LINK_TYPES
 from stories.models import Record
 from stories.operations import Refused, Stale
+from stories.snapshots import TooNew
 from stories.views import find, head
 
 # What belongs to the form, not to what was written in it.
@@ -87,6 +88,9 @@ def attempt(request: HttpRequest, operation: Callable[[], object], done: str = "
     except Refused as refusal:
         for each in refusal.missing:
             messages.error(request, each.sentence)
+        return False
+    except TooNew as error:
+        messages.error(request, str(error))
         return False
     if done:
         messages.success(request, done)

@@ -18,6 +18,7 @@ from stories.models import Record
 from stories.operations import Conflict, Origin, Refused, Saved, Stale
 from stories.roles import may_create, may_edit
 from stories.schema import line_at
+from stories.snapshots import TooNew
 from stories.text import render as render_markdown
 from stories.views import find, head
 
@@ -113,8 +114,8 @@ def record_edit(request: MemberRequest, ident: str) -> HttpResponse:
     except Refused as refusal:
         errors = {each.field: each.sentence for each in refusal.missing}
         return _form(request, find(ident), title, fields, version, errors=errors)
-    except Stale as stale:
-        messages.error(request, str(stale))
+    except (Stale, TooNew) as error:
+        messages.error(request, str(error))
         return _form(request, find(ident), title, fields, version)
     messages.success(request, _saved_words(saved))
     return redirect(record)
@@ -124,7 +125,7 @@ def _sent_fields(request: HttpRequest, record: Record, version: int) -> dict[str
     """What the form sent; lines of notes keep the numbers that they had in that version."""
     fields = forms.read(record.kind_of, request.POST)
     base = record.revisions.filter(number=version).first()
-    if "notes" in fields and record.kind == "MT" and base:
+    if "notes" in fields and record.kind == "MT" and base and not base.unreadable:
         fields["notes"] = _numbered_notes(base.snapshot["fields"]["notes"], fields["notes"])
     return fields
 

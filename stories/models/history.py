@@ -1,15 +1,15 @@
 """What records were: their revisions, and names for moments."""
 
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Max, Min, Q
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import User
+from stories import snapshots
 from stories.models.records import Record
-
-SCHEMA_VERSION = 1
 
 
 class RevisionQuerySet(models.QuerySet["Revision"]):
@@ -33,8 +33,9 @@ class Revision(models.Model):
 
     record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
-    snapshot = models.JSONField()
-    schema_version = models.PositiveSmallIntegerField(default=SCHEMA_VERSION)
+    # In the form of the portal that wrote it, which `schema_version` names; read `snapshot`.
+    stored = models.JSONField()
+    schema_version = models.PositiveSmallIntegerField()
     changed_fields = models.JSONField(default=list)
     author = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -73,6 +74,21 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.record_id} r{self.number}"
+
+    @cached_property
+    def snapshot(self) -> dict[str, Any]:
+        """What the record was, in the form of today. Raises TooNew."""
+        return snapshots.read(self.stored, self.schema_version)
+
+    @property
+    def unreadable(self) -> str:
+        """Why the portal cannot read it; empty if it can."""
+        return snapshots.refusal(self.schema_version)
+
+    @property
+    def withheld(self) -> str:
+        """Why nobody is shown its text; empty if everybody is."""
+        return self.suppressed or self.unreadable
 
 
 class Baseline(models.Model):

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
-from stories import checks, search
+from stories import checks, search, snapshots
 from stories.guards import Missing
 from stories.merging import Clash
 from stories.models import (
@@ -82,7 +82,8 @@ class Change:
 def save(record: Record, change: Change) -> Revision:
     """Write the record as it stands as its next version. Raises Stale if another save was first.
 
-    To be called in a transaction; everything else about a save follows from it.
+    To be called in a transaction; everything else about a save follows from it. Raises TooNew where
+    a newer portal wrote the version before.
     """
     record.take_columns()
     before = record.revisions.filter(number=record.version).first()
@@ -109,7 +110,8 @@ def save(record: Record, change: Change) -> Revision:
     revision = Revision.objects.create(
         record=record,
         number=number,
-        snapshot=snapshot,
+        stored=snapshot,
+        schema_version=snapshots.version(),
         changed_fields=changed,
         author=change.by,
         author_name=change.by.username if change.by else "",

@@ -64,7 +64,7 @@ def view_add(request: MemberRequest, slug: str) -> HttpResponse:
 def _refused(
     request: HttpRequest, kind: Kind, asked: dict[str, list[str]], refusal: Refused
 ) -> HttpResponse:
-    context = shown(request, kind, filtering.read(kind, asked)[0])
+    context = shown(request, kind, asked)
     context["refused"] = [each.sentence for each in refusal.missing]
     context["typed"] = request.POST
     return render(request, "stories/record_list.html", context, status=422)

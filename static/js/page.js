@@ -6,6 +6,17 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// Addresses of lists hold what is asked for, not every filter that is empty.
+document.addEventListener("formdata", ({ target, formData }) => {
+  if (target.classList.contains("filters")) {
+    for (const [name, value] of [...formData]) {
+      if (value === "") {
+        formData.delete(name);
+      }
+    }
+  }
+});
+
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const format = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
 

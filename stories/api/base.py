@@ -1,6 +1,6 @@
 """What all of REST about records shares: how a record is found and shown, how refusals are told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.problems import PreconditionFailed, PreconditionRequired, Problems
+from stories.guards import Missing
 from stories.models import Record
 from stories.operations import Conflict, NotAllowed, Refused, Stale
 from stories.serializers import RecordDetailSerializer
@@ -20,9 +21,9 @@ def attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  #
     try:
         return operation(*args, **kwargs)
     except NotAllowed as refused:
-        raise Problems(403, "not-allowed", _listed(refused)) from refused
+        raise Problems(403, "not-allowed", listed(refused.missing)) from refused
     except Refused as refused:
-        raise Problems(422, "refused", _listed(refused)) from refused
+        raise Problems(422, "refused", listed(refused.missing)) from refused
     except Conflict as conflict:
         raise Problems(
             412,
@@ -36,11 +37,8 @@ def attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  #
         raise PreconditionFailed(str(stale)) from stale
 
 
-def _listed(refused: Refused) -> list[dict[str, Any]]:
-    return [
-        {"code": each.code, "field": each.field, "detail": each.sentence}
-        for each in refused.missing
-    ]
+def listed(missing: Iterable[Missing]) -> list[dict[str, Any]]:
+    return [{"code": each.code, "field": each.field, "detail": each.sentence} for each in missing]
 
 
 def _sides(clash: Any) -> dict[str, Any]:  # noqa: ANN401

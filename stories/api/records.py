@@ -1,5 +1,7 @@
 """REST: records by ident, their moves, links and versions."""
 
+from datetime import date
+
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -14,11 +16,22 @@ from rest_framework.views import APIView
 
 from portal.accounts.permissions import RECORDS
 from portal.pagination import Cursor
-from portal.problems import Unprocessable
+from portal.problems import Problems, Unprocessable
 from portal.tools.api import ReadOrSignIn, person
 from stories import filtering, operations, presentation
-from stories.api.base import IF_READ, attempt, current, etag, find, present, shown, version_of
-from stories.kinds import KINDS
+from stories.api.base import (
+    IF_READ,
+    attempt,
+    current,
+    etag,
+    find,
+    listed,
+    present,
+    shown,
+    version_of,
+)
+from stories.filters import ORDERS, Filter, filters_of
+from stories.kinds import DATE, KINDS, NUMBER
 from stories.models import Record, Revision
 from stories.operations import Origin
 from stories.serializers import (
@@ -43,14 +56,32 @@ class RecordPages(Cursor):
     def get_ordering(
         self, request: Request, queryset: QuerySet, view: APIView | None
     ) -> tuple[str, ...]:
-        order = filtering.ORDERS.get(request.query_params.get("order", ""), ())
+        order = ORDERS.get(request.query_params.get("order", ""), ())
         return (*order, "-pk")
+
+
+_TYPES = {DATE: date, NUMBER: float}
+
+
+def _parameter(about: Filter) -> OpenApiParameter:
+    """A filter as the document describes it, with the kinds that have it."""
+    having = [prefix for prefix, kind in KINDS.items() if about.name in filters_of(kind)]
+    where = "" if len(having) == len(KINDS) else f" (of {', '.join(having)})"
+    return OpenApiParameter(
+        about.name,
+        _TYPES.get(about.type, str),
+        enum=sorted(about.choices) or None,
+        many=about.name == "status",
+        description=f"{about.label}{where}",
+    )
 
 
 class RecordList(generics.GenericAPIView):
     """All records. POST makes one; members of the workgroup make any, others a story.
 
-    With a `kind`, its fields that have choices are filters too. An unknown value finds no record.
+    Every field is a filter. A text has to contain what is asked for, in capitals or not; days and
+    numbers lie between `..._from` and `..._until`, both included. A value that a filter does not
+    know is refused. With a `kind`, only its own fields are filters.
     """
 
     required_role = "public"
@@ -64,20 +95,16 @@ class RecordList(generics.GenericAPIView):
         found = Record.objects.present()
         if asked.get("kind"):
             found = found.filter(kind=asked["kind"])
-        filters, wrong = filtering.read(KINDS.get(asked.get("kind", "")), dict(asked.lists()))
-        if any(each.code == "broken-filter" for each in wrong):
-            return found.none()
-        return filtering.apply(found, filters)
+        kind = KINDS.get(asked.get("kind", ""))
+        filters, wrong = filtering.read(kind, dict(asked.lists()))
+        if broken := [each for each in wrong if each.code == "broken-filter"]:
+            raise Problems(400, "broken-filter", listed(broken))
+        return filtering.apply(found, kind, filters)
 
     @extend_schema(
         parameters=[
             OpenApiParameter("kind", str, enum=sorted(KINDS)),
-            OpenApiParameter("status", str, many=True),
-            OpenApiParameter("owner", str),
-            OpenApiParameter("tag", str),
-            OpenApiParameter("flag", str, description="The code of a finding."),
-            OpenApiParameter("q", str, description="Words that occur in the record."),
-            OpenApiParameter("order", str, enum=sorted(filtering.ORDERS)),
+            *map(_parameter, filters_of(None).values()),
         ],
         responses=RecordSerializer(many=True),
     )

@@ -1,0 +1,93 @@
+"""What lists of records may be asked for: things of every record, and each field of a kind."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from django.utils.translation import gettext as _
+
+from stories import kinds
+from stories.checks import CHECKS
+from stories.kinds import KINDS, Field, Kind, Label
+
+TEXT_LENGTH = 200
+ORDERS = {"updated": ["-updated_at"], "title": ["title"]}
+FROM, UNTIL = "_from", "_until"
+_RANGED = (kinds.DATE, kinds.NUMBER)
+_LISTED = (kinds.LINES, kinds.ROWS, kinds.TOPICS)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """`type` is CHOICE, DATE, NUMBER, LINE, or LINES where a text may stand in any of several.
+
+    `field` is the one of the kind that it asks about, if any; days and numbers have two filters,
+    one for each `end`.
+    """
+
+    name: str
+    label: Label
+    type: str = kinds.LINE
+    choices: Mapping[str, Label] = field(default_factory=dict)
+    field: str = ""
+    end: str = ""
+
+    def problem(self, value: str) -> str:
+        """What is wrong with a value, as a sentence; empty if nothing is."""
+        words = {"name": self.name, "value": value[:50], "length": str(TEXT_LENGTH)}
+        if len(value) > TEXT_LENGTH or not value.isprintable():
+            return _("Write at most %(length)s plain characters for the filter “%(name)s”.") % words
+        if self.type == kinds.CHOICE and value not in self.choices:
+            return _("The filter “%(name)s” does not know “%(value)s”. Choose again.") % words
+        if self.type == kinds.DATE and self.place(value) is None:
+            return _("“%(value)s” is no day. Write “%(name)s” as 2026-12-31.") % words
+        if self.type == kinds.NUMBER and self.place(value) is None:
+            return _("“%(value)s” is no number. Write “%(name)s” as 12 or 1.5.") % words
+        return ""
+
+    def place(self, value: str) -> str | float | None:
+        """The value to compare days or numbers with; None if it is none."""
+        try:
+            if self.type == kinds.DATE:
+                return value if date.fromisoformat(value).isoformat() == value else None
+            return number if math.isfinite(number := float(value)) else None
+        except ValueError:
+            return None
+
+
+def filters_of(kind: Kind | None) -> dict[str, Filter]:
+    """Everything that a list of the kind may be asked for, or one of all kinds, by name."""
+    found = {each.name: each for each in _of_every_record(kind)}
+    for one in [kind] if kind else KINDS.values():
+        for about in one.fields:
+            for each in _of_field(about, kind):
+                found.setdefault(each.name, each)
+    return found
+
+
+def _of_every_record(kind: Kind | None) -> Iterator[Filter]:
+    statuses: dict[str, Label] = {}
+    for each in [kind] if kind else KINDS.values():
+        statuses |= each.statuses
+    checks = {check.code: check.label for check in CHECKS.values()}
+    orders = {"updated": _("last change"), "title": _("title")}
+    yield Filter("q", _("Words"))
+    yield Filter("status", _("Status"), kinds.CHOICE, statuses)
+    yield Filter("flag", _("Finding"), kinds.CHOICE, checks)
+    yield Filter("tag", _("Tag"))
+    yield Filter("owner", _("Owner"))
+    yield Filter("order", _("Order"), kinds.CHOICE, orders)
+
+
+def _of_field(about: Field, kind: Kind | None) -> Iterator[Filter]:
+    name, label, type_ = about.name, about.label, about.type
+    if type_ in _RANGED:
+        yield Filter(name + FROM, _("%s, from") % label, type_, field=name, end=FROM)
+        yield Filter(name + UNTIL, _("%s, until") % label, type_, field=name, end=UNTIL)
+    elif type_ == kinds.CHOICE:
+        yield Filter(name, label, type_, dict(about.choices), name)
+    else:
+        # What is one text in a kind may be a list in another.
+        is_listed = type_ in _LISTED or kind is None
+        yield Filter(name, label, kinds.LINES if is_listed else kinds.LINE, field=name)

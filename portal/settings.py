@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -292,6 +293,7 @@ CELERY_BEAT_SCHEDULE = {
     "keep-places": {"task": "portal.webservices.tasks.keep_places", "schedule": 10.0},
     "keep-homes": {"task": "portal.webservices.tasks.keep_cluster_homes", "schedule": 60.0},
     "sample-use": {"task": "stories.tasks.sample", "schedule": 3600.0},
+    "compare-records": {"task": "stories.tasks.compare", "schedule": crontab(hour=3, minute=20)},
     "sweep-deliveries": {"task": "portal.webhooks.tasks.sweep", "schedule": 2.0},
     "clean-up-webhooks": {"task": "portal.webhooks.tasks.clean_up", "schedule": 3600.0},
     "forget-tokens": {"task": "portal.accounts.tasks.forget_ended_tokens", "schedule": 3600.0},

@@ -19,8 +19,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal.accounts.models import User
 from portal.accounts.permissions import MemberRequest, requires
-from stories import evidence, pictures, search, tracing
-from stories.checks import CHECKS
+from stories import evidence, integrity, pictures, search, tracing
+from stories.checks import CHECKS, Severity
 from stories.decisions import to_madr, to_wikitext
 from stories.kinds import KINDS, split_ident
 from stories.listing import harmless
@@ -48,7 +48,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "kinds": [(kind, kinds.get(kind.prefix, 0)) for kind in KINDS.values()],
         "findings": open_flags.count(),
         "contradictions": open_flags.filter(
-            code__in=[check.code for check in CHECKS.values() if not check.is_gap]
+            code__in=[check.code for check in CHECKS.values() if check.severity != Severity.GAP]
         ).count(),
         "questions": questions.order_by("number")[:RECENT],
         "changes": _recent(),
@@ -115,6 +115,7 @@ def findings(request: HttpRequest) -> HttpResponse:
         "total": sum(counts.values()),
         "kinds": sum(1 for check in CHECKS if counts[check]),
         "shown": shown,
+        "integrity": integrity.state() if may(request.user, "lead") else None,
     }
     return render(request, "stories/findings.html", context)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db import DatabaseError, transaction
-from django.db.models import Count, Exists, F, Max, OuterRef, QuerySet, TextField
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
@@ -210,6 +210,14 @@ def history(name: str, today: date) -> list[Reading]:
     """The readings of the last months, oldest first."""
     since = today - timedelta(days=HISTORY_DAYS)
     return list(Reading.objects.filter(metric=name, on__gte=since).order_by("on"))
+
+
+def unused(names: Iterable[str], now: datetime, span: timedelta) -> set[str]:
+    """Those of the metrics that were read all that time, and were never above zero."""
+    readings = Reading.objects.filter(metric__in=set(names), on__gte=(now - span).date())
+    seen = readings.order_by().values("metric").annotate(first=Min("at"), most=Max("value"))
+    long_ago = now - span + timedelta(days=1)
+    return {row["metric"] for row in seen if row["first"] <= long_ago and row["most"] == 0}
 
 
 def change(then: float | None, now: float | None) -> float | None:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
@@ -127,8 +127,24 @@ def import_records(
             under_way.take(draft)
         except TooNew as error:
             raise BadFile(draft.name, 1, str(error)) from error
+    _agree(touched)
     checks.refresh(at, [record.pk for record in touched.values()])
     return report
+
+
+def _agree(touched: Mapping[tuple[str, int], Record]) -> None:
+    """Repeat on links to rationales what these became after the links were made."""
+    for (kind, _number), record in touched.items():
+        links = Link.objects.filter(type="justified_by", target=record)
+        stale = links.exclude(is_agreed=record.status == "agreed") if kind == "RA" else ()
+        for link in stale:
+            link.is_agreed = record.status == "agreed"
+            try:
+                with transaction.atomic():
+                    link.save(update_fields=["is_agreed"])
+            except IntegrityError as error:
+                sentence = _("%s has another agreed rationale.") % link.source.ident
+                raise BadFile(record.ident, 1, sentence) from error
 
 
 def _present(keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Record]:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from stories.checks import CHECKS
+from stories.checks import CHECKS, Severity
 from stories.kinds import INVERSES, KINDS, LINK_TYPES
 from stories.models import (
     Baseline,
@@ -250,14 +251,35 @@ class FindingSerializer(serializers.ModelSerializer):
     record = serializers.CharField(source="record.ident")
     title = serializers.CharField(source="record.title")
     sentence = serializers.SerializerMethodField()
+    severity = serializers.SerializerMethodField()
+    advice = serializers.SerializerMethodField()
+    url = serializers.CharField(source="record.get_absolute_url")
 
     class Meta:
         model = Flag
-        fields = ["code", "record", "title", "sentence", "raised_at"]
+        fields = ["code", "severity", "record", "title", "sentence", "advice", "url", "raised_at"]
         read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(choices=Severity.choices))
+    def get_severity(self, flag: Flag) -> str:
+        check = CHECKS.get(flag.code)
+        return check.severity.value if check else Severity.GAP.value
+
+    def get_advice(self, flag: Flag) -> str:
+        check = CHECKS.get(flag.code)
+        return str(check.advice) if check else ""
 
     def get_sentence(self, flag: Flag) -> str:
         return _words(flag)
+
+
+class IntegritySerializer(serializers.Serializer):
+    """How many records were compared with their histories; `oldest` once all of them were."""
+
+    records = serializers.IntegerField()
+    compared = serializers.IntegerField()
+    oldest = serializers.DateTimeField(allow_null=True)
+    differ = serializers.IntegerField()
 
 
 class ReadingSerializer(serializers.ModelSerializer):

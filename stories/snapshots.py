@@ -21,6 +21,15 @@ class TooNew(Refused):
     """A newer portal wrote this; to guess what it means would be to misread it."""
 
 
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Names of what differs between two snapshots; those of `fields` with their prefix."""
+    names = [name for name in after if name != "fields" and before.get(name) != after[name]]
+    old, new = before.get("fields", {}), after["fields"]
+    if not isinstance(new, dict):
+        return [*names, "fields"]
+    return names + [f"fields.{name}" for name in {**old, **new} if old.get(name) != new.get(name)]
+
+
 def version() -> int:
     """Of the snapshots that are written today."""
     return 1 + len(UPGRADES)

@@ -1,9 +1,17 @@
-"""What happens to records by itself: readings of real use, and the flags that follow from them."""
+"""What happens to records by itself: readings of use, flags that follow, a look at what is kept."""
 
 from celery import shared_task
 from django.utils import timezone
 
-from stories import checks, evidence
+from stories import checks, evidence, integrity
+
+
+@shared_task
+def compare() -> int:
+    """Compare the records whose turn it is with their histories; how many differ, of all."""
+    now = timezone.now()
+    checks.refresh(now, integrity.compare(now))
+    return integrity.state().differ
 
 
 @shared_task

@@ -7,13 +7,15 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, status
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from portal.accounts.permissions import RECORDS
+from portal.clusters.api import IsAdmin
 from portal.tools.api import ReadOrSignIn, person
-from stories import evidence, files, operations
+from stories import evidence, files, integrity, operations
 from stories.api.base import attempt, find
 from stories.exchange import snapshots
 from stories.models import Baseline, Flag, Link, MinuteLine, Reading, Record
@@ -22,6 +24,7 @@ from stories.serializers import (
     BaselineChangeSerializer,
     BaselineSerializer,
     FindingSerializer,
+    IntegritySerializer,
     MatrixRowSerializer,
     MinuteSerializer,
     ReadingSerializer,
@@ -77,6 +80,18 @@ class FindingList(generics.GenericAPIView):
     def get(self, request: Request) -> Response:
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+
+class Integrity(APIView):
+    """How far comparing records with their histories has come; what differs is a finding."""
+
+    required_role = "admin"
+    scopes = RECORDS
+    permission_classes = [IsAuthenticated, IsAdmin]
+
+    @extend_schema(responses=IntegritySerializer)
+    def get(self, request: Request) -> Response:
+        return Response(IntegritySerializer(integrity.state()).data)
 
 
 class FeatureWhy(APIView):

@@ -24,6 +24,10 @@ LINE, PROSE, DATE, NUMBER, FLAG = "line", "prose", "date", "number", "flag"
 URL, CHOICE, LINES, ROWS, TOPICS, METRIC = "url", "choice", "lines", "rows", "topics", "metric"
 
 
+# Statuses of what is still being thought up.
+DRAFTS = ("draft", "idea")
+
+
 @dataclass(frozen=True)
 class Field:
     """One thing that a record says. `columns` are those of a list of rows."""

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
@@ -12,7 +12,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import User
-from stories.kinds import KINDS, Kind, split_ident
+from stories.kinds import DRAFTS, KINDS, Kind, split_ident
 from stories.models.links import Link
 
 
@@ -33,6 +33,10 @@ class RecordQuerySet(models.QuerySet["Record"]):
             if kind.closed:
                 closed |= Q(kind=kind.prefix, status__in=kind.closed)
         return self.present().exclude(closed)
+
+    def settled(self) -> Self:
+        """Without what is still being thought up."""
+        return self.exclude(status__in=DRAFTS)
 
     def linked(self, type_name: str, **conditions: Any) -> Self:  # noqa: ANN401
         """Those with an outgoing link of that type to a present record."""
@@ -55,6 +59,9 @@ class Record(models.Model):
 
     A few columns repeat what constraints and lists need: they are set with `fields`, never alone.
     """
+
+    # Columns that say what `fields` say.
+    REPEATED: ClassVar = ("owner", "review_by", "decided_on")
 
     class Certainty(models.TextChoices):
         STATED = "stated", _("stated")
@@ -106,6 +113,9 @@ class Record(models.Model):
     updated_at = models.DateTimeField()
     # Digest of the snapshot as it was imported last: tells edits made here from those of the files.
     imported_digest = models.CharField(max_length=64, blank=True)
+    # When the row was last compared with its history, and how they differ; see stories.integrity.
+    compared_at = models.DateTimeField(null=True, blank=True)
+    mismatch = models.TextField(blank=True)
 
     objects = RecordQuerySet.as_manager()
 

@@ -88,7 +88,7 @@ def save(record: Record, change: Change) -> Revision:
     record.take_columns()
     before = record.revisions.filter(number=record.version).first()
     snapshot = record.snapshot()
-    changed = _changed(before.snapshot if before else {}, snapshot)
+    changed = snapshots.differing(before.snapshot if before else {}, snapshot)
     number = record.version + 1 if before else 1
     is_material = not change.is_minor and any(
         name == "title" or name.startswith("fields.") for name in changed
@@ -124,14 +124,6 @@ def save(record: Record, change: Change) -> Revision:
     )
     search.index(record)
     return revision
-
-
-def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Names of what differs; those of `fields` with their prefix."""
-    names = [name for name in after if name != "fields" and before.get(name) != after[name]]
-    old = before.get("fields", {})
-    names += [f"fields.{name}" for name, value in after["fields"].items() if old.get(name) != value]
-    return names
 
 
 def follow_up(

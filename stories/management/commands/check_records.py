@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from stories import checks
-from stories.models import Flag
+from stories import checks, integrity
+from stories.models import Flag, Record
 
 
 class Command(BaseCommand):
@@ -17,8 +17,17 @@ class Command(BaseCommand):
         parser.add_argument("--code", help="only findings of this kind")
         parser.add_argument("--fail", action="store_true", help="fail if anything is found")
 
+        parser.add_argument(
+            "--integrity",
+            action="store_true",
+            help="first compare every record with its history, not only those whose turn it is",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
-        checks.refresh(timezone.now())
+        now = timezone.now()
+        if options["integrity"]:
+            integrity.compare(now, Record.objects.count())
+        checks.refresh(now)
         found = Flag.objects.filter(cleared_at=None).select_related("record")
         if options["code"]:
             found = found.filter(code=options["code"])

@@ -54,6 +54,8 @@ def fill() -> None:
             fields |= {"role": "maintainer", "goal": chance.choice(text), "benefit": "b"}
         if prefix == "MT":
             fields["notes"] = []
+        if prefix == "FT" and chance.random() < 0.5:
+            fields["removal_not_before"] = f"20{chance.randint(26, 45)}-06-15"
         record = Record(
             kind=prefix,
             number=number + 1,
@@ -132,6 +134,14 @@ def pages() -> None:
         "list": lambda: f"/stories/stories/?page={chance.randint(1, 400)}",
         "admin list": lambda: f"/admin/stories/record/?kind=US&p={chance.randint(1, 240)}",
         "list, one status": lambda: "/stories/features/?status=planned",
+        "list, a text contains": lambda: (
+            f"/stories/stories/?goal={chance.choice(WORDS)}+{chance.choice(WORDS)}"
+        ),
+        "list, days between": lambda: (
+            "/stories/features/?removal_not_before_from=2030-01-01"
+            f"&removal_not_before_until=20{chance.randint(30, 45)}-12-31"
+        ),
+        "list, a list contains": lambda: f"/stories/stories/?acceptance={chance.choice(WORDS)}",
         "search": lambda: f"/stories/search/?q={word()}",
         "list with words": lambda: f"/stories/stories/?q={word()}",
         "admin search": lambda: f"/admin/stories/record/?kind=US&q={word()}",

@@ -54,7 +54,7 @@ def _turned(known: Mapping[str, Filter], kept: Filters) -> list[Missing]:
         if first in kept and _value(known[first], kept) > _value(known[last], kept):
             del kept[first], kept[last]
             sentence = _("“%(last)s” comes before “%(first)s”. Exchange them.")
-            words = {"first": first, "last": last}
+            words = {"first": str(known[first].label), "last": str(known[last].label)}
             wrong.append(Missing("broken-filter", sentence % words, last))
     return wrong
 

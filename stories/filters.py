@@ -35,15 +35,16 @@ class Filter:
 
     def problem(self, value: str) -> str:
         """What is wrong with a value, as a sentence; empty if nothing is."""
-        words = {"name": self.name, "value": value[:50], "length": str(TEXT_LENGTH)}
+        words = {"name": self.name, "label": str(self.label), "value": value[:50]}
         if len(value) > TEXT_LENGTH or not value.isprintable():
-            return _("Write at most %(length)s plain characters for the filter “%(name)s”.") % words
+            sentence = _("Write at most %(length)s plain characters for the filter “%(name)s”.")
+            return sentence % {**words, "length": str(TEXT_LENGTH)}
         if self.type == kinds.CHOICE and value not in self.choices:
             return _("The filter “%(name)s” does not know “%(value)s”. Choose again.") % words
         if self.type == kinds.DATE and self.place(value) is None:
-            return _("“%(value)s” is no day. Write “%(name)s” as 2026-12-31.") % words
+            return _("%(label)s: “%(value)s” is no day. Write it as 2026-12-31.") % words
         if self.type == kinds.NUMBER and self.place(value) is None:
-            return _("“%(value)s” is no number. Write “%(name)s” as 12 or 1.5.") % words
+            return _("%(label)s: “%(value)s” is no number. Write it as 12 or 1.5.") % words
         return ""
 
     def place(self, value: str) -> str | float | None:

@@ -324,10 +324,11 @@ class WatchSerializer(serializers.Serializer):
 
 class NotificationSerializer(serializers.ModelSerializer):
     record = serializers.CharField(source="record.ident")
+    url = serializers.CharField(source="get_absolute_url")
 
     class Meta:
         model = Notification
-        fields = ["record", "text", "is_mention", "at", "read_at"]
+        fields = ["record", "text", "url", "is_mention", "at", "read_at"]
         read_only_fields = fields
 
 

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import User
@@ -135,6 +136,10 @@ class Notification(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
     record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
     text = models.CharField(max_length=500)
+    # What was said, if that is what they are told of.
+    comment = models.ForeignKey(
+        Comment, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     # Told because they were named, not only because they watch the record.
     is_mention = models.BooleanField(default=False)
     at = models.DateTimeField()
@@ -146,6 +151,12 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+    def get_absolute_url(self) -> str:
+        if not self.comment_id:
+            return self.record.get_absolute_url()
+        discussion = reverse("record_discussion", args=[self.record.ident])
+        return f"{discussion}#comment-{self.comment_id}"
 
 
 class MinuteLine(models.Model):

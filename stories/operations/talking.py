@@ -62,7 +62,8 @@ def add_comment(
     )
     comment.mentioned.set(named)
     watch_by_default(record, [by])
-    tell(record, f"{record.ident}: {by.username}: {body}", by=by, at=at, mentioned=named)
+    text = f"{record.ident}: {by.username}: {body}"
+    tell(record, text, by=by, at=at, mentioned=named, comment=comment)
     return comment
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from portal.accounts.models import User
 from stories import mentions
-from stories.models import Notification, Record, Watch
+from stories.models import Comment, Notification, Record, Watch
 
 Level = Watch.Level
 
@@ -19,6 +19,7 @@ def tell(
     levels: Sequence[str] = (Level.ALL,),
     mentioned: Collection[User] = (),
     told: Collection[int] = (),
+    comment: Comment | None = None,
 ) -> set[int]:
     """One notice for each person, none for whoever did it. Who is named hears at every level.
 
@@ -29,7 +30,14 @@ def tell(
     people = {*watching.values_list("user_id", flat=True), *named} - set(told)
     people.discard(by.pk if by else None)
     Notification.objects.bulk_create(
-        Notification(user_id=pk, record=record, text=text[:500], at=at, is_mention=pk in named)
+        Notification(
+            user_id=pk,
+            record=record,
+            comment=comment,
+            text=text[:500],
+            at=at,
+            is_mention=pk in named,
+        )
         for pk in sorted(people)
     )
     return people

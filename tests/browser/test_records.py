@@ -12,6 +12,7 @@ PAGES = [
     "/stories/matrix/",
     "/stories/features/",
     "/stories/features/?q=the&status=supported",
+    "/stories/decisions/?decide_by_from=2026-02-30&problem=the",
     "/stories/views/",
     "/stories/search/?q=webservice",
     "/stories/changes/",
@@ -245,3 +246,35 @@ def test_single_keys_lead_around_but_never_while_typing(catalogue, wanda):
     wanda.keyboard.press("Control+e")
     wanda.keyboard.press("e")
     wanda.wait_for_url(f"{catalogue.url}/r/FT-4/-/edit")
+
+
+def test_a_mention_leads_to_what_was_said(catalogue, wanda, browser):
+    other = sign_in(browser.new_context().new_page(), catalogue, "ada")
+    wanda.goto(f"{catalogue.url}/r/FT-3")
+    wanda.get_by_label("Tell me of").select_option(label="mentions of me only")
+    wanda.locator("#watch").get_by_role("button", name="Save").click()
+    wanda.get_by_text("Saved.").wait_for()
+    for words in ("Nobody in particular", "What do you say, @wanda?"):
+        other.goto(f"{catalogue.url}/r/FT-3/-/discussion")
+        other.get_by_label("Say something").fill(words)
+        other.get_by_role("button", name="Comment").click()
+        other.locator(".said", has_text=words).wait_for()
+    wanda.goto(f"{catalogue.url}/stories/notifications/")
+    assert not wanda.get_by_text("Nobody in particular").count()
+    wanda.get_by_role("link", name="What do you say").click()
+    wanda.locator(".comments li:target .mention", has_text="@wanda").wait_for()
+    assert not violations(wanda)
+    other.context.close()
+
+
+def test_a_list_is_filtered_while_one_types_and_its_address_is_short(catalogue, wanda):
+    wanda.goto(f"{catalogue.url}/stories/meetings/")
+    wanda.get_by_text("More filters").click()
+    wanda.get_by_role("textbox", name="Notes").fill("cron")
+    wanda.wait_for_url("**/stories/meetings/?notes=cron")
+    wanda.get_by_label("Date, until").fill("2001-01-01")
+    wanda.wait_for_url("**/stories/meetings/?date_until=2001-01-01&notes=cron")
+    wanda.get_by_text("There is none of that sort.").wait_for()
+    wanda.get_by_label("Date, until").fill("")
+    wanda.wait_for_url("**/stories/meetings/?notes=cron")
+    wanda.locator("#record-rows tbody tr").first.wait_for()

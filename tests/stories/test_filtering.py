@@ -106,8 +106,8 @@ def test_every_field_can_be_asked_for(record_of, prefix):
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("decide_by_from", "2026-02-30", "“2026-02-30” is no day."),
-        ("decide_by_until", "soon", "Write “decide_by_until” as 2026-12-31."),
+        ("decide_by_from", "2026-02-30", "Decide by, from: “2026-02-30” is no day."),
+        ("decide_by_until", "soon", "Write it as 2026-12-31."),
         ("decide_by_from", "20260201", "is no day"),
         ("decide_by_from", "2026-W05-1", "is no day"),
         ("decide_by_from", "٢٠٢٦-٠١-٠١", "is no day"),
@@ -141,7 +141,7 @@ def test_a_range_that_is_turned_round_is_said(decisions):
     asked = {"decide_by_from": "2026-03-01", "decide_by_until": "2026-02-01"}
     answer = APIClient().get(URL, {"kind": "DR", **asked})
     assert answer.status_code == 400
-    assert "comes before “decide_by_from”" in answer.json()["detail"]
+    assert "“Decide by, until” comes before “Decide by, from”" in answer.json()["detail"]
     assert APIClient().get(URL, {"kind": "DD", "quorum_from": "9", "quorum_until": "10"}).json()
 
 

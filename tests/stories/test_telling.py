@@ -286,6 +286,7 @@ def test_rest_says_who_was_mentioned(feature, alice, ada, api_of):
     assert api_of(alice).get(place).json()[0]["mentioned"] == ["alice"]
     (notice,) = api_of(alice).get("/api/v1/notifications/").json()["results"]
     assert notice["is_mention"]
+    assert notice["url"] == f"/r/FT-1/-/discussion#comment-{made.json()['id']}"
 
 
 def test_the_page_marks_those_who_were_told(feature, alice, ada, client_of):
@@ -293,7 +294,9 @@ def test_the_page_marks_those_who_were_told(feature, alice, ada, client_of):
     page = client_of(alice).get("/r/FT-1/-/discussion").content.decode()
     assert '<strong class="mention"><bdi>@alice</bdi></strong>, @nobody' in page
     assert '<a href="/r/FT-1">FT-1</a> &lt;b&gt;' in page
-    assert "mentions you" in client_of(alice).get("/stories/notifications/").content.decode()
+    notices = client_of(alice).get("/stories/notifications/").content.decode()
+    assert "mentions you" in notices
+    assert f'href="/r/FT-1/-/discussion#comment-{Comment.objects.get().pk}"' in notices
 
 
 def test_more_comments_ask_no_more_questions(feature, alice, ada, client_of):

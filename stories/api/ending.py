@@ -3,7 +3,7 @@
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -14,13 +14,21 @@ from portal.accounts.permissions import RECORDS
 from portal.problems import Unprocessable
 from portal.tools.api import person
 from stories import operations
-from stories.api.base import IF_READ, attempt, current, find, present, shown
+from stories.api.base import IF_READ, attempt, current, find, present, shown, version_of
 from stories.models import Link, Record
 from stories.serializers import (
     MergeSerializer,
     ReasonSerializer,
     ReconfirmSerializer,
     RecordDetailSerializer,
+)
+
+OF_TARGET = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="The ETag of the target as you read it; 412 if it says something else by now.",
 )
 
 
@@ -87,17 +95,19 @@ class RecordReconfirm(APIView):
 
 
 class LinkConfirm(APIView):
-    """The link still holds, although what it leads to has changed."""
+    """The link still holds, although what it leads to has changed; If-Match says what you read."""
 
     required_role = "member"
     scopes = RECORDS
     permission_classes = [IsAuthenticated]
 
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(request=None, responses={204: None}, parameters=[OF_TARGET])
     def post(self, request: Request, ident: str, pk: int) -> Response:
         links = Link.objects.select_related("source", "target")
         link = get_object_or_404(links, pk=pk, source=present(ident))
-        attempt(operations.confirm_link, link, by=person(request), at=timezone.now())
+        read = version_of(request, link.target)
+        by, now = person(request), timezone.now()
+        attempt(operations.confirm_link, link, by=by, at=now, version=read)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 from portal.accounts.permissions import MemberRequest
 from stories.kinds import INVERSES, LINK_TYPES
 from stories.models import Record
-from stories.operations import Refused, Stale
+from stories.operations import Refused, Stale, TargetMoved
 from stories.snapshots import TooNew
 from stories.views import find, head
 
 # What belongs to the form, not to what was written in it.
-_OF_THE_FORM = ("csrfmiddlewaretoken", "version")
+_OF_THE_FORM = ("csrfmiddlewaretoken", "version", "target_version")
 
 
 def writable(ident: str) -> Record:
@@ -41,17 +41,30 @@ def on_current(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
             return _changed_since(request, record)
         try:
             return view(request, record, **named)
+        except TargetMoved as moved:
+            return _changed_since(request, record, moved.target)
         except Stale:
             return _changed_since(request, find(ident))
 
     return checked
 
 
-def _changed_since(request: HttpRequest, record: Record) -> HttpResponse:
-    read = request.POST.get("version", "")
-    is_known = read.isdecimal() and len(read) < 10 and int(read) < record.version
+def version_read(sent: QueryDict, name: str = "version") -> int:
+    """The version that a form was made from; 0 if it does not say."""
+    given = sent.get(name, "")
+    return int(given) if given.isdecimal() and len(given) < 10 else 0
+
+
+def _changed_since(
+    request: HttpRequest, record: Record, target: Record | None = None
+) -> HttpResponse:
+    """The record has changed, or the `target` of its link that the form is about."""
+    changed = target or record
+    read = version_read(request.POST, "target_version" if target else "version")
     context = head(request, record, "record") | {
-        "read": read if is_known else "",
+        "changed": changed,
+        "target": target,
+        "read": read if 0 < read < changed.version else 0,
         "sent": [(name, value) for name, value in request.POST.items() if name not in _OF_THE_FORM],
         "told": _told(record, request.POST),
     }

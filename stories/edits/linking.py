@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from portal.accounts.permissions import MemberRequest, requires
 from stories import operations
-from stories.edits.base import attempt, on_current
+from stories.edits.base import attempt, on_current, version_read
 from stories.models import Link, Record
 
 
@@ -60,5 +60,9 @@ def link_remove(request: MemberRequest, record: Record, pk: int) -> HttpResponse
 @on_current
 def link_confirm(request: MemberRequest, record: Record, pk: int) -> HttpResponse:
     link = _link_of(record, pk)
-    attempt(request, lambda: operations.confirm_link(link, by=request.user, at=timezone.now()))
+    read = version_read(request.POST, "target_version")
+    attempt(
+        request,
+        lambda: operations.confirm_link(link, by=request.user, at=timezone.now(), version=read),
+    )
     return redirect(record)

@@ -4,7 +4,15 @@ from stories.operations.ending import delete_record, merge_into
 from stories.operations.linking import add_link, confirm_link, link_type, make_link, remove_link
 from stories.operations.meeting import carried_over, edited_notes, open_topic, write_minute
 from stories.operations.moving import move, possible_moves, reconfirm
-from stories.operations.saving import Change, Conflict, NotAllowed, Refused, Stale, save
+from stories.operations.saving import (
+    Change,
+    Conflict,
+    NotAllowed,
+    Refused,
+    Stale,
+    TargetMoved,
+    save,
+)
 from stories.operations.talking import (
     add_comment,
     approve_if_due,
@@ -37,6 +45,7 @@ __all__ = [
     "Refused",
     "Saved",
     "Stale",
+    "TargetMoved",
     "add_comment",
     "add_link",
     "approve_if_due",

@@ -14,7 +14,15 @@ from stories.models import (
     Record,
 )
 from stories.operations.moving import supersede_by
-from stories.operations.saving import Cause, Change, NotAllowed, follow_up, refuse, save
+from stories.operations.saving import (
+    Cause,
+    Change,
+    NotAllowed,
+    TargetMoved,
+    follow_up,
+    refuse,
+    save,
+)
 from stories.operations.writing import check_quote
 from stories.roles import is_own_draft, may
 
@@ -165,9 +173,16 @@ def remove_link(link: Link, *, by: User | None, at: datetime, cause: str = Cause
     follow_up(source, revision, others=[target.pk])
 
 
-def confirm_link(link: Link, *, by: User, at: datetime) -> None:
-    """Somebody read what changed at the other end: the link is not suspect any more."""
+@transaction.atomic
+def confirm_link(link: Link, *, by: User, at: datetime, version: int) -> None:
+    """Somebody read the target at that version: the link is not suspect any more.
+
+    Raises TargetMoved if the target says something else by now.
+    """
     if not may(by, "contributor"):
         raise NotAllowed(Missing("not-allowed", _("This is for members of the workgroup.")))
-    Link.objects.filter(pk=link.pk).update(target_version_seen=link.target.material_version)
+    target = Record.objects.select_for_update().get(pk=link.target_id)
+    if not target.material_version <= version <= target.version:
+        raise TargetMoved(target)
+    Link.objects.filter(pk=link.pk).update(target_version_seen=target.material_version)
     checks.refresh(at, [link.source_id])

@@ -49,6 +49,15 @@ class Stale(Exception):
     """Somebody else saved the record since the caller read it."""
 
 
+class TargetMoved(Stale):
+    """What a link leads to says something else than what the caller read."""
+
+    def __init__(self, target: Record) -> None:
+        sentence = _("%s says something else than what you read. Read it again.")
+        super().__init__(sentence % target.ident)
+        self.target = target
+
+
 class Conflict(Stale):
     """Two edits that do not go together: both texts, and what they began with."""
 

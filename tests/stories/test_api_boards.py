@@ -123,9 +123,15 @@ def test_a_link_to_what_changed_is_confirmed(api, wanda, record_of):
     link = add_link(story, "implemented_by", feature, by=wanda, at=NOW)
     edit_record(Record.objects.get(pk=feature.pk), by=wanda, at=NOW, version=1, title="Other")
     assert api.get(f"{URL}records/US-1/links/").json()[0]["is_suspect"] is True
-    assert api.post(f"{URL}records/US-1/links/{link.pk}/confirm/").status_code == 204
+    place, read = f"{URL}records/US-1/links/{link.pk}/confirm/", {"If-Match": '"FT-1.v2"'}
+    assert api.post(place).status_code == 428
+    for other in ('"FT-1.v1"', '"FT-1.v3"', '"US-1.v2"'):
+        assert api.post(place, headers={"If-Match": other}).status_code == 412
+    assert api.get(f"{URL}records/US-1/links/").json()[0]["is_suspect"] is True
+    assert api.post(place, headers=read).status_code == 204
     assert api.get(f"{URL}records/US-1/links/").json()[0]["is_suspect"] is False
-    assert api.post(f"{URL}records/FT-1/links/{link.pk}/confirm/").status_code == 404
+    other_end = f"{URL}records/FT-1/links/{link.pk}/confirm/"
+    assert api.post(other_end, headers=read).status_code == 404
 
 
 def test_only_an_administrator_hides_a_text(api, api_of, ada, record_of, visitor):

@@ -99,3 +99,67 @@ def test_a_version_that_there_is_not_is_none_that_was_read(story, client_of, wan
 def test_a_form_that_names_no_version_goes_by_the_newest(story, client_of, wanda):
     assert client_of(wanda).post("/r/US-1/-/restore/1").status_code == 302
     assert Record.objects.by_ident("US-1").get().title == "Fly"
+
+
+@pytest.fixture
+def suspect(story, wanda):
+    """A link whose target says something else since: version 2."""
+    feature = Record.objects.by_ident("FT-1").get()
+    link = add_link(story, "implemented_by", feature, by=wanda, at=NOW)
+    edit_record(feature, by=wanda, at=NOW, version=1, title="Rotors")
+    return link
+
+
+def seen(link):
+    return Link.objects.get(pk=link.pk).target_version_seen
+
+
+def confirm_form(page):
+    form = re.search(r'/confirm">(.*?)</form>', page, re.S)[1]
+    return dict(re.findall(r'name="(\w+)" value="(\d+)"', form))
+
+
+def test_the_page_shows_what_changed_at_the_other_end(suspect, client_of, wanda):
+    page = client_of(wanda).get("/r/US-1").content.decode()
+    assert "/r/FT-1/-/diff?from=1&amp;to=2" in page
+    assert confirm_form(page) == {"version": "3", "target_version": "2"}
+
+
+def test_what_was_read_at_the_other_end_is_confirmed(suspect, client_of, wanda):
+    client = client_of(wanda)
+    sent = confirm_form(client.get("/r/US-1").content.decode())
+    assert client.post(f"/r/US-1/-/link/{suspect.pk}/confirm", sent).status_code == 302
+    assert seen(suspect) == 2
+
+
+def test_nobody_confirms_what_they_have_not_read(suspect, client_of, wanda):
+    """The target is saved again while the page is open; sent again, what is new is confirmed."""
+    client = client_of(wanda)
+    sent = confirm_form(client.get("/r/US-1").content.decode())
+    target = Record.objects.by_ident("FT-1").get()
+    edit_record(target, by=wanda, at=NOW, version=2, title="Feathers")
+    answer = client.post(f"/r/US-1/-/link/{suspect.pk}/confirm", sent)
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert "FT-1 has changed since you opened the page" in page
+    assert "/r/FT-1/-/diff?from=2&amp;to=3" in page
+    assert seen(suspect) == 1
+    assert hidden(page) == {"version": "3", "target_version": "3"}
+    assert client.post(f"/r/US-1/-/link/{suspect.pk}/confirm", hidden(page)).status_code == 302
+    assert seen(suspect) == 3
+
+
+def test_a_slip_of_the_pen_at_the_other_end_asks_nobody_again(suspect, client_of, wanda):
+    target = Record.objects.by_ident("FT-1").get()
+    edit_record(target, by=wanda, at=NOW, version=2, title="Rotor", is_minor=True)
+    sent = {"version": "3", "target_version": "2"}
+    assert client_of(wanda).post(f"/r/US-1/-/link/{suspect.pk}/confirm", sent).status_code == 302
+    assert seen(suspect) == 2
+
+
+@pytest.mark.parametrize("version", ["", "0", "-1", "9", "one", "9" * 400, "1\0"])
+def test_a_version_that_nobody_can_have_read_confirms_nothing(suspect, client_of, wanda, version):
+    sent = {"target_version": version}
+    answer = client_of(wanda).post(f"/r/US-1/-/link/{suspect.pk}/confirm", sent)
+    assert answer.status_code == 409
+    assert seen(suspect) == 1

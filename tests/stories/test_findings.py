@@ -360,7 +360,7 @@ def _(world):
     yield found
     design.refresh_from_db()
     link = Link.objects.get(pk=link.pk)
-    operations.confirm_link(link, by=world.by, at=world.now)
+    operations.confirm_link(link, by=world.by, at=world.now, version=design.version)
 
 
 @finding("record-differs", "Version 1 says something else: title.")

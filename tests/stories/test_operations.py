@@ -415,7 +415,7 @@ def test_a_link_is_suspect_once_its_target_says_something_else(record_of, wanda)
     link = Link.objects.select_related("target").get()
     assert link.is_suspect
     assert Flag.objects.get(code="suspect-link", cleared_at=None).record == feature
-    operations.confirm_link(link, by=wanda, at=NOW)
+    operations.confirm_link(link, by=wanda, at=NOW, version=rationale.version)
     assert not Flag.objects.filter(code="suspect-link", cleared_at=None).exists()
 
 

@@ -116,7 +116,9 @@ def test_links_by_form(wandas, record_of):
     link = Record.objects.get(kind="US").links.get()
     answer = wandas.post("/r/US-1/-/link", {"type": "serves", "to": "XX-1"}, follow=True)
     assert messages_of(answer) == ["There is no record XX-1."]
-    assert wandas.post(f"/r/FT-1/-/link/{link.pk}/confirm").status_code == 302
+    assert (
+        wandas.post(f"/r/FT-1/-/link/{link.pk}/confirm", {"target_version": "1"}).status_code == 302
+    )
     record_of("FT", "Another")
     assert wandas.post(f"/r/FT-2/-/link/{link.pk}/remove").status_code == 404
     wandas.post(f"/r/FT-1/-/link/{link.pk}/remove")

@@ -9,7 +9,10 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from portal.accounts.models import ApiToken, User
+from portal.clusters.connections import connect
+from portal.tools.models import Tool
 from portal.tools.operations import register_tool
+from tests.clusters.made_up import made_up_cluster
 from tests.git_server import GitServer
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -57,6 +60,20 @@ def hat(alice):
     return register_tool(
         "hat", by=alice, at=NOW, title="Hat", repository="https://git.example.org/hat.git"
     )
+
+
+@pytest.fixture
+def tools(ada, hat):
+    """The cluster in memory that hat lives in."""
+    cluster = made_up_cluster(by=ada, at=NOW)
+    Tool.objects.filter(pk=hat.pk).update(cluster=cluster)
+    hat.refresh_from_db()
+    return cluster
+
+
+@pytest.fixture
+def memory(tools):
+    return connect(tools)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from portal.clusters.models import RegistryPlace
 from portal.clusters.operations import add_cluster
 from portal.clusters.places import mark_places
 from portal.tools.models import Tool
-from tests.clusters.test_clusters import FIELDS
+from tests.clusters.made_up import FIELDS
 from tests.conftest import NOW
 from tests.harbor_server import serving
 

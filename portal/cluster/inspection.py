@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from portal.cluster.base import MANAGER, OWNER_LABEL, Cluster, Manifest, Right
 from portal.cluster.kinds import (
+    API_SERVICE,
     CONFIG_MAP,
     CUSTOM_RESOURCE,
     DEPLOYMENT,
     INGRESS,
     INGRESS_CLASS,
     KINDS,
+    Kind,
 )
 from portal.cluster.rights import needed
 from portal.cluster.upgrades import Use
@@ -17,6 +19,7 @@ from portal.cluster.upgrades import Use
 VERSION_LABEL = "app.kubernetes.io/version"
 TEKTON = "pipelineruns.tekton.dev"
 CERT_MANAGER = "certificates.cert-manager.io"
+METRICS = "v1beta1.metrics.k8s.io"
 # What is no part of the version that the portal's manifests speak.
 _OWN_KINDS = tuple(kind for kind in KINDS if kind.name != "Event")
 
@@ -29,11 +32,18 @@ class Component:
 
 
 def components(cluster: Cluster) -> list[Component]:
-    return [_tekton(cluster), *_ingress(cluster), _defined(cluster, "cert-manager", CERT_MANAGER)]
+    return [
+        _tekton(cluster),
+        *_ingress(cluster),
+        _defined(cluster, "cert-manager", CERT_MANAGER),
+        _defined(cluster, "Metrics server", METRICS, kind=API_SERVICE),
+    ]
 
 
-def _defined(cluster: Cluster, name: str, resource: str) -> Component:
-    there = cluster.get(CUSTOM_RESOURCE, resource)
+def _defined(
+    cluster: Cluster, name: str, resource: str, *, kind: Kind = CUSTOM_RESOURCE
+) -> Component:
+    there = cluster.get(kind, resource)
     labels = (there or {}).get("metadata", {}).get("labels") or {}
     return Component(name, str(labels.get(VERSION_LABEL, "")), there is not None)
 

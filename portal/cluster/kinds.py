@@ -52,10 +52,11 @@ CUSTOM_RESOURCE = Kind(
     "customresourcedefinitions",
     is_namespaced=False,
 )
+API_SERVICE = Kind("apiregistration.k8s.io/v1", "APIService", "apiservices", is_namespaced=False)
 KINDS = (
     NAMESPACE, POD, EVENT, SECRET, SERVICE, SERVICE_ACCOUNT, RESOURCE_QUOTA, LIMIT_RANGE,
     CONFIG_MAP, NETWORK_POLICY, INGRESS, INGRESS_CLASS, DEPLOYMENT, AUTOSCALER, LEASE, PIPELINE,
-    PIPELINE_RUN, TASK_RUN, CUSTOM_RESOURCE,
+    PIPELINE_RUN, TASK_RUN, CUSTOM_RESOURCE, API_SERVICE,
 )  # fmt: skip
 _BY_NAME = {(each.api_version, each.name): each for each in KINDS}
 

@@ -43,6 +43,7 @@ RULES = (
         ("get",),
         "versions of components",
     ),
+    Rule("apiregistration.k8s.io", ("apiservices",), ("get",), "versions of components"),
 )
 
 

@@ -45,7 +45,7 @@ class Unit:
     def show(self, amount: int) -> str:
         if self.name in ("MB", "GB"):
             return filesizeformat(amount)
-        return f"{amount / self.size:g}"
+        return f"{amount / self.size:.15g}"
 
 
 UNITS = {

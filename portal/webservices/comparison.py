@@ -65,6 +65,7 @@ def shown_configuration(configuration: Mapping[str, Any]) -> dict[str, tuple[str
     memory, processors = configuration["memory_bytes"], configuration["cpu_millis"] / 1000
     return {
         "replicas": (_("Replicas"), str(configuration["replicas"])),
+        "max_replicas": (_("Most replicas"), str(configuration["max_replicas"] or _("the same"))),
         "health_check_path": (_("Health check path"), configuration["health_check_path"]),
         "memory_bytes": (_("Memory of a replica"), filesizeformat(memory)),
         "cpu_millis": (_("Processors of a replica"), f"{processors:g}"),

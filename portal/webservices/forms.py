@@ -29,18 +29,27 @@ class ConfigureForm(forms.ModelForm):
 
     class Meta:
         model = Webservice
-        fields = ["replicas", "health_check_path"]
-        labels = {"replicas": _("Replicas"), "health_check_path": _("Health check path")}
+        fields = ["replicas", "max_replicas", "health_check_path"]
+        labels = {
+            "replicas": _("Replicas"),
+            "max_replicas": _("Most replicas"),
+            "health_check_path": _("Health check path"),
+        }
         help_texts = {
             "replicas": _("How many processes share the requests."),
+            "max_replicas": _(
+                "While they are busy the cluster starts more, up to so many; 0 for never."
+            ),
             "health_check_path": _(
                 "On / every answer below 500 counts as healthy, elsewhere below 400. "
                 "A change starts a new release."
             ),
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+    def __init__(self, *args: Any, tool: Tool, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
+        if tool.cluster_id is None:
+            del self.fields["max_replicas"]
         self.initial["memory"] = self.instance.memory_bytes // MEGABYTE
         self.initial["processors"] = Decimal(self.instance.cpu_millis) / 1000
 
@@ -51,6 +60,7 @@ class ConfigureForm(forms.ModelForm):
         memory, processors = given["memory"], given["processors"]
         return {
             "replicas": given["replicas"],
+            "max_replicas": given.get("max_replicas"),
             "health_check_path": given["health_check_path"],
             "memory_bytes": memory * MEGABYTE if memory else None,
             "cpu_millis": int(processors * 1000) if processors else None,

@@ -34,11 +34,15 @@ def usual_cpu() -> int:
 class Configured(models.Model):
     """How an image is run: what a webservice has now, and what each release was made with."""
 
-    CONFIGURATION = ("replicas", "health_check_path", "memory_bytes", "cpu_millis")
+    CONFIGURATION = (
+        "replicas", "max_replicas", "health_check_path", "memory_bytes", "cpu_millis",
+    )  # fmt: skip
 
     replicas = models.PositiveSmallIntegerField(
         _("replicas"), default=1, validators=[MinValueValidator(1)]
     )
+    # While they are busy the cluster starts more, up to so many; 0 for never.
+    max_replicas = models.PositiveSmallIntegerField(_("most replicas"), default=0)
     health_check_path = models.CharField(
         _("health check"),
         max_length=200,
@@ -55,6 +59,10 @@ class Configured(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def is_autoscaled(self) -> bool:
+        return self.max_replicas > 0
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -93,6 +101,8 @@ class Webservice(Configured, Movable, Watched, Troubled):
         "Release", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     last_release_number = models.PositiveIntegerField(default=0)
+    # What the cluster says of the number of replicas that it chooses; "" if all is well.
+    scaling = models.TextField(blank=True)
     # The ports that requests are led to, as decided by the last look.
     routed_ports = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField()

@@ -266,8 +266,19 @@ def _check_configuration(webservice: Webservice) -> None:
         field, sentences = next(iter(error.message_dict.items()))
         label = getattr(webservice._meta.get_field(field), "verbose_name", field)
         raise DeployRefused(f"{str(label).capitalize()}: {' '.join(sentences)}") from error
+    if webservice.is_autoscaled:
+        _check_autoscaling(webservice)
     if too_much := excess(webservice.tool, webservice.configuration):
         raise DeployRefused(too_much)
+
+
+def _check_autoscaling(webservice: Webservice) -> None:
+    if webservice.tool.cluster is None:
+        why = _("Most replicas: the portal's own machine runs a fixed number of them; give 0.")
+        raise DeployRefused(why)
+    if webservice.max_replicas <= webservice.replicas:
+        why = _("Most replicas: more than the %(number)d that always run, or 0 for just these.")
+        raise DeployRefused(why % {"number": webservice.replicas})
 
 
 def _run_as_configured(

@@ -140,7 +140,7 @@ def only_scales(live: Release, starting: Release) -> bool:
     """Whether the processes of the live release are just what the new one asks for."""
 
     def all_but_replicas(release: Release) -> list[object]:
-        configured = {**release.configuration, "replicas": 0}
+        configured = {**release.configuration, "replicas": 0, "max_replicas": 0}
         return [release.image_id, release.process_type, release.variables, configured]
 
     is_configured = starting.cause == Cause.CONFIGURED

@@ -80,6 +80,7 @@ def order_of(webservice: Webservice, release: Release, cluster: Cluster) -> Serv
         image=release.image.reference,
         process_type=release.process_type,
         replicas=release.replicas,
+        max_replicas=release.max_replicas,
         host=cluster.host_of(tool.name),
         environment={each.name: each.value for each in variables},
         secrets=tuple(each.value for each in variables if each.is_secret),
@@ -141,7 +142,8 @@ def _judge(
     own = [pod for pod in seen.pods if pod.release == order.release]
     crashed = next((pod for pod in own if pod.restarts >= CRASHES_AT_MOST), None)
     # The cluster's own deadline begins anew with each step forward; this is the net below it.
-    limit = timedelta(seconds=settings.WEBSERVICE_START_LIMIT) * (starting.replicas + 2)
+    steps = max(starting.replicas, starting.max_replicas) + 2
+    limit = timedelta(seconds=settings.WEBSERVICE_START_LIMIT) * steps
     is_late = seen.is_overdue or now - starting.created_at > limit
     if not crashed and not is_late:
         return
@@ -226,6 +228,9 @@ def _free_index(release: Release) -> int:
 
 
 def _move(webservice: Webservice, seen: Rollout, *, now: datetime) -> None:
+    if seen.scaling != webservice.scaling:
+        webservice.scaling = seen.scaling
+        webservice.save(update_fields=["scaling"])
     status, code, reason = _status(webservice, seen)
     if status != webservice.status:
         webservice.move_to(status, at=now, reason_code=code, reason=reason)

@@ -33,9 +33,9 @@ class ReleaseSerializer(serializers.ModelSerializer):
         model = Release
         fields = [
             "number", "status", "reason_code", "reason", "cause", "note", "build", "commit",
-            "digest", "process_type", "replicas", "health_check_path", "memory_bytes",
-            "cpu_millis", "variables", "rolled_back_to", "is_pinned", "actor", "created_at",
-            "live_at", "ended_at", "log_tail",
+            "digest", "process_type", "replicas", "max_replicas", "health_check_path",
+            "memory_bytes", "cpu_millis", "variables", "rolled_back_to", "is_pinned", "actor",
+            "created_at", "live_at", "ended_at", "log_tail",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -91,8 +91,9 @@ class WebserviceSerializer(serializers.ModelSerializer):
         model = Webservice
         fields = [
             "tool", "url", "status", "reason_code", "reason", "is_wanted", "replicas",
-            "health_check_path", "memory_bytes", "cpu_millis", "deploy_branch", "paused", "live",
-            "starting", "running", "pending_variables", "trouble", "trouble_since",
+            "max_replicas", "scaling", "health_check_path", "memory_bytes", "cpu_millis",
+            "deploy_branch", "paused", "live", "starting", "running", "pending_variables",
+            "trouble", "trouble_since",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -189,6 +190,11 @@ class DeploySerializer(serializers.Serializer):
 
 class ConfigureSerializer(serializers.Serializer):
     replicas = serializers.IntegerField(min_value=1, required=False)
+    max_replicas = serializers.IntegerField(
+        min_value=0,
+        required=False,
+        help_text="In a cluster: start more while they are busy, up to so many; 0 for never.",
+    )
     health_check_path = serializers.CharField(max_length=200, required=False)
     memory_bytes = serializers.IntegerField(
         min_value=LEAST_MEMORY, max_value=2**50, required=False, help_text="Of each replica."

@@ -55,8 +55,8 @@ def uses_of(tool: Tool, *, now: datetime) -> list[Use]:
 
 
 def needs(configuration: Mapping[str, Any]) -> dict[Resource, int]:
-    """What all replicas of a configuration need together."""
-    replicas = configuration.get("replicas", 0)
+    """What all replicas of a configuration need together, when there are most of them."""
+    replicas = max(configuration.get("replicas", 0), configuration.get("max_replicas", 0))
     return {
         Resource.REPLICAS: replicas,
         Resource.MEMORY: replicas * configuration.get("memory_bytes", 0),

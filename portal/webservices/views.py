@@ -101,7 +101,7 @@ def webservice_detail(request: MemberRequest, name: str) -> HttpResponse:
         "tab": "webservice",
         "images": images.select_related("build__tool")[:DEPLOYABLE],
         "releases": page,
-        "form": ConfigureForm(instance=webservice),
+        "form": ConfigureForm(instance=webservice, tool=tool),
         "watched": watched,
         "log_url": f"{request.path}log/",
         "events_url": f"{request.path}events/?replica={watched.pk}" if watched else "",
@@ -199,7 +199,7 @@ def webservice_stop(request: MemberRequest, name: str) -> HttpResponse:
 @require_POST
 def webservice_configure(request: MemberRequest, name: str) -> HttpResponse:
     tool = _maintained(request, name)
-    form = ConfigureForm(request.POST)
+    form = ConfigureForm(request.POST, tool=tool)
     if form.is_valid():
         try:
             operations.configure(tool, by=request.user, at=timezone.now(), **form.configuration)

@@ -3,8 +3,6 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from builds.models import Build
 from builds.operations import Source, start_build
 from builds.orphans import GRACE, prune
@@ -14,24 +12,9 @@ from portal.cluster.base import ClusterUnavailable
 from portal.clusters.connections import connect
 from portal.clusters.models import Cluster
 from portal.clusters.operations import add_cluster
-from portal.tools.models import Tool
 from tests.clusters.contract import OURS
-from tests.clusters.test_clusters import FIELDS
+from tests.clusters.made_up import FIELDS
 from tests.conftest import NOW
-
-
-@pytest.fixture
-def tools(ada, hat):
-    name = f"tools-{uuid.uuid4().hex[:8]}"
-    cluster = add_cluster(name=name, by=ada, at=NOW, way="memory", **FIELDS)
-    Tool.objects.filter(pk=hat.pk).update(cluster=cluster)
-    hat.refresh_from_db()
-    return cluster
-
-
-@pytest.fixture
-def memory(tools):
-    return connect(tools)
 
 
 def put(memory, tool, number, *, labels=OURS):

@@ -103,6 +103,7 @@ def _start_apiserver(
         f"--kubelet-client-key={kubelet.key}",
         f"--kubelet-certificate-authority={authority.certificate}",
         "--kubelet-preferred-address-types=InternalIP",
+        *_aggregation(authority),
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction,PodSecurity",
         "--allow-privileged=true",
@@ -111,6 +112,20 @@ def _start_apiserver(
     ]
     ready = f"{plane.server.url}/readyz"
     processes.start("kube-apiserver", argv, ready=lambda: answers(ready, authority.certificate))
+
+
+def _aggregation(authority: Authority) -> list[str]:
+    """How other API servers, such as the metrics server, know who asks through this one."""
+    proxy = authority.client("front-proxy-client")
+    return [
+        f"--proxy-client-cert-file={proxy.certificate}",
+        f"--proxy-client-key-file={proxy.key}",
+        f"--requestheader-client-ca-file={authority.certificate}",
+        "--requestheader-allowed-names=front-proxy-client",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+    ]
 
 
 def _start_controllers(processes: Processes, plane: ControlPlane, keys: KeyPair) -> None:
@@ -129,6 +144,9 @@ def _start_controllers(processes: Processes, plane: ControlPlane, keys: KeyPair)
         "--leader-elect=false",
         # On a busy machine a node that is late is not gone.
         "--node-monitor-grace-period=10m",
+        # So that a test need not wait for minutes until pods are measured.
+        "--horizontal-pod-autoscaler-sync-period=3s",
+        "--horizontal-pod-autoscaler-cpu-initialization-period=5s",
         *UNTHROTTLED,
         "--profiling=false",
     ]

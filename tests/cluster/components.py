@@ -141,4 +141,9 @@ TEKTON = Component(
 )
 SKIPPER = Component(name="skipper", module="github.com/zalando/skipper", programs=("cmd/skipper",))
 KWOK = Component(name="kwok", module="sigs.k8s.io/kwok", programs=("cmd/kwok",))
-ALL = (KUBERNETES, LIFECYCLE, TEKTON, SKIPPER, KWOK)
+METRICS = Component(
+    name="metrics-server",
+    module="sigs.k8s.io/metrics-server",
+    programs=("cmd/metrics-server",),
+)
+ALL = (KUBERNETES, LIFECYCLE, TEKTON, SKIPPER, KWOK, METRICS)

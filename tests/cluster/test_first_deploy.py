@@ -30,7 +30,7 @@ from portal.webservices.models import Webservice
 from portal.webservices.moving import cancel_move, start_move
 from portal.webservices.registries import keep_place
 from portal.webservices.states import Status
-from tests.cluster import ingress, tekton
+from tests.cluster import ingress, metrics, tekton
 from tests.cluster.simulated import start_simulation
 from tests.git_server import GitServer
 from tests.webservices.places import Worker
@@ -293,6 +293,39 @@ def test_a_release_that_crashes_leaves_the_old_one_serving(lab, tool, source, al
     assert "ZeroDivisionError" in webservice.failed.log_tail
     serve(cap, until=lambda seen: seen.status == Status.RUNNING)
     assert "Good" in page(lab, "cap")
+
+
+BURN = """
+import os, threading
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+server = HTTPServer((os.environ["HOST"], int(os.environ["PORT"])), SimpleHTTPRequestHandler)
+threading.Thread(target=server.serve_forever).start()
+while True:
+    pass
+"""
+
+
+def test_busy_replicas_get_company(lab, tool, source, alice):
+    kiln = tool("kiln")
+    operations.configure(kiln, by=alice, at=timezone.now(), cpu_millis=200, max_replicas=3)
+    code = source("kiln", index_html="Hot", burn_py=BURN, Procfile="web: python3 burn.py\n")
+    build_and_deploy(kiln, code, alice)
+    # Before anybody measures, the cluster says so.
+    webservice = serve(kiln, until=lambda seen: is_live(1)(seen) and seen.scaling)
+    assert "metrics" in webservice.scaling
+    metrics.install(lab)
+    webservice = serve(kiln, until=lambda seen: seen.live.processes.count() == 3)
+    webservice = serve(kiln, until=lambda seen: not seen.scaling)
+    assert webservice.status == Status.RUNNING
+    operations.configure(kiln, by=alice, at=timezone.now(), max_replicas=0)
+    serve(kiln, until=lambda seen: is_live(2)(seen) and running(lab, "kiln") == 1)
+    assert lab.get("hpa", "-n", "tool-kiln")["items"] == []
+    operations.stop(webservice, by=alice, at=timezone.now())
+    serve(kiln, until=lambda seen: seen.status == Status.STOPPED)
+
+
+def running(lab, name):
+    return len(lab.get("pods", "-n", f"tool-{name}")["items"])
 
 
 def test_a_cancel_ends_the_pods(lab, tool, source, alice):

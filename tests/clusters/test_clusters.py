@@ -18,15 +18,8 @@ from portal.clusters.operations import (
 )
 from portal.tools.models import AuditEvent, Tool
 from portal.tools.operations import register_tool
+from tests.clusters.made_up import FIELDS
 from tests.conftest import NOW
-
-FIELDS = {
-    "registry": "registry.example.org",
-    "builder": "registry.example.org/builder:1",
-    "run_image": "registry.example.org/run:1",
-    "git_image": "registry.example.org/git:1",
-    "tools_url": "https://{tool}.tools.example.org/",
-}
 
 
 @pytest.fixture
@@ -162,6 +155,23 @@ def test_components_are_found_with_their_versions(tools, memory):
     assert (tekton["version"], tekton["is_installed"]) == ("v1.15.0", True)
     cert_manager = next(each for each in tools.components if each["name"] == "cert-manager")
     assert not cert_manager["is_installed"]
+
+
+def test_it_is_told_whether_the_cluster_measures(tools, memory):
+    def measures():
+        check(tools, memory, now=NOW)
+        [found] = [each for each in tools.components if each["name"] == "Metrics server"]
+        return found["is_installed"]
+
+    assert not measures()
+    memory.put(
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": "v1beta1.metrics.k8s.io"},
+        }
+    )
+    assert measures()
 
 
 def test_old_api_versions_are_found():

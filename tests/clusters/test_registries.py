@@ -12,7 +12,7 @@ from portal.clusters import tasks
 from portal.clusters.models import Cluster, RegistryPlace, RegistryState
 from portal.clusters.operations import ClusterRefusedChange, add_cluster, edit_cluster
 from portal.clusters.registries import look, pause_after
-from tests.clusters.test_clusters import FIELDS
+from tests.clusters.made_up import FIELDS
 from tests.conftest import NOW
 from tests.registries import account, cluster_with, harbor, with_harbor
 

@@ -19,7 +19,7 @@ from portal.waking import wake, wake_all
 from portal.webservices.models import Webservice
 from portal.webservices.releases import webservice_of
 from tests.clusters.contract import OURS, config_map
-from tests.clusters.test_clusters import FIELDS
+from tests.clusters.made_up import FIELDS
 from tests.conftest import NOW
 
 

@@ -11,6 +11,7 @@ from portal.webservices.models import Webservice
 from portal.webservices.reconcile import reconcile
 from tests.conftest import NOW
 from tests.engines import DIGEST, ScriptedReplicas
+from tests.webservices.rolling import first_release
 
 
 @pytest.fixture
@@ -57,3 +58,9 @@ def look(engine):
         return webservice
 
     return look
+
+
+@pytest.fixture
+def live(hat, alice, tools, memory):
+    """Release 1 runs in a cluster."""
+    return first_release(hat, alice, tools, memory)

@@ -19,7 +19,7 @@ from portal.webservices import relocation, tasks
 from portal.webservices.engines.manifests import RELEASE_LABEL
 from portal.webservices.leaving import Machine
 from portal.webservices.models import Webservice
-from tests.clusters.test_clusters import FIELDS
+from tests.clusters.made_up import FIELDS
 from tests.conftest import NOW
 
 COMMIT = "c" * 40

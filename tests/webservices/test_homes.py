@@ -1,6 +1,5 @@
 """Homes of tools in a cluster: rebuilt from the database, removed after a while."""
 
-import uuid
 from datetime import timedelta
 from io import StringIO
 
@@ -11,27 +10,18 @@ from builds.models import Build
 from builds.operations import Source, start_build
 from portal.cluster.base import ClusterUnavailable
 from portal.cluster.kinds import NAMESPACE, RESOURCE_QUOTA, SERVICE_ACCOUNT
-from portal.clusters.connections import connect
-from portal.clusters.operations import add_cluster
 from portal.tools.models import Tool
 from portal.tools.operations import register_tool
 from portal.webservices.homes import REMOVE_AFTER, SLICES, keep_homes, tidy
-from tests.clusters.test_clusters import FIELDS
 from tests.conftest import NOW
 
 
 @pytest.fixture
-def tools(ada, hat, alice):
-    name = f"tools-{uuid.uuid4().hex[:8]}"
-    cluster = add_cluster(name=name, by=ada, at=NOW, way="memory", **FIELDS)
+def tools(tools, alice):
+    """Hat and cap live there."""
     register_tool("cap", by=alice, at=NOW, title="Cap")
-    Tool.objects.update(cluster=cluster)
-    return cluster
-
-
-@pytest.fixture
-def memory(tools):
-    return connect(tools)
+    Tool.objects.update(cluster=tools)
+    return tools
 
 
 def push(cluster):

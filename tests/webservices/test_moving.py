@@ -5,7 +5,7 @@ import pytest
 from portal.clusters.models import Cluster, Relocation
 from portal.clusters.states import RelocationStatus
 from portal.tools.models import AuditEvent, Membership, Tool
-from tests.clusters.test_clusters import FIELDS
+from tests.clusters.made_up import FIELDS
 from tests.conftest import NOW
 
 MOVES = "/api/v1/tools/hat/moves/"

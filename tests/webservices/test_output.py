@@ -1,7 +1,5 @@
 """The output of a replica in a cluster: one stream, whatever becomes of the container's log."""
 
-# ruff: noqa: F401, F811 - the fixtures are those of rollouts
-
 import pytest
 
 from portal.cluster.base import ClusterUnavailable
@@ -9,7 +7,6 @@ from portal.webservices.engines.kubernetes import _time_of
 from portal.webservices.models import Replica
 from portal.webservices.output import output_of, size_of
 from portal.webservices.views import ReplicaFeed
-from tests.webservices.test_rollout import live, memory, tools
 
 WHERE = "tool-hat", "hat-a", "web"
 

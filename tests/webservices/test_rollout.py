@@ -1,106 +1,28 @@
 """Webservices in a cluster, with the test in the place of its controllers."""
 
 import base64
-import uuid
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from builds.models import Build, Image
-from builds.states import Status as BuildStatus
 from portal.cluster.base import ClusterRefused, ClusterUnavailable, NotAllowed
 from portal.cluster.kinds import DEPLOYMENT, INGRESS, NAMESPACE, POD, SECRET, SERVICE
-from portal.clusters.connections import connect
-from portal.clusters.operations import add_cluster
 from portal.tools.models import Tool
 from portal.tools.operations import set_variable
-from portal.webservices import operations, rollout
+from portal.webservices import operations
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.states import Reason, ReleaseStatus, Status
 from portal.webservices.tasks import reconcile_webservice
-from tests.clusters.contract import OURS
-from tests.clusters.test_clusters import FIELDS
 from tests.conftest import NOW
-
-
-@pytest.fixture
-def tools(ada, hat):
-    # A name of its own: a made-up cluster lives as long as the process.
-    name = f"tools-{uuid.uuid4().hex[:8]}"
-    cluster = add_cluster(name=name, by=ada, at=NOW, way="memory", **FIELDS)
-    Tool.objects.filter(pk=hat.pk).update(cluster=cluster)
-    hat.refresh_from_db()
-    return cluster
-
-
-@pytest.fixture
-def memory(tools):
-    return connect(tools)
-
-
-def image(hat, number):
-    build = Build.objects.create(
-        tool=hat,
-        number=number,
-        source_url="https://git.example.org/hat.git",
-        status=BuildStatus.SUCCEEDED,
-        created_at=NOW,
-    )
-    digest = f"sha256:{number:064}"
-    return Image.objects.create(
-        tool=hat,
-        build=build,
-        digest=digest,
-        reference=f"registry.example.org/tool-hat/hat@{digest}",
-        size=1,
-        processes={"web": ["serve"]},
-        default_process="web",
-        created_at=NOW,
-    )
-
-
-def look(hat, tools, *, after=0):
-    webservice = Webservice.objects.select_related("tool").get(tool=hat)
-    pause = rollout.reconcile(webservice, cluster=tools, now=NOW + timedelta(seconds=after))
-    webservice.refresh_from_db()
-    return webservice, pause
-
-
-def deployment(memory):
-    return memory.get(DEPLOYMENT, "hat", namespace="tool-hat")
-
-
-def release_of(memory):
-    labels = deployment(memory)["spec"]["template"]["metadata"]["labels"]
-    return labels["portal.example.org/release"]
-
-
-def settle(memory, **status):
-    """The controllers say that all replicas are there, or something else."""
-    there = deployment(memory)
-    wanted = there["spec"]["replicas"]
-    given = {
-        "observedGeneration": there["metadata"]["generation"],
-        "replicas": wanted,
-        "updatedReplicas": wanted,
-        "availableReplicas": wanted,
-    }
-    memory.set_status(DEPLOYMENT, "hat", given | status, namespace="tool-hat")
-
-
-def put_pod(memory, name, release, *, is_ready=True, **status):
-    labels = {"app.kubernetes.io/name": "hat", "portal.example.org/release": str(release)}
-    labels |= OURS
-    ready = {"type": "Ready", "status": str(is_ready)}
-    memory.put(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"namespace": "tool-hat", "name": name, "labels": labels},
-            "status": {"phase": "Running", "conditions": [ready], **status},
-        }
-    )
+from tests.webservices.rolling import (
+    deployment,
+    image,
+    look,
+    put_pod,
+    release_of,
+    settle,
+)
 
 
 def crashing(restarts=3, code=1):
@@ -113,18 +35,6 @@ def crashing(restarts=3, code=1):
             }
         ]
     }
-
-
-@pytest.fixture
-def live(hat, alice, tools, memory):
-    """Release 1 runs."""
-    operations.deploy(image(hat, 1), by=alice, at=NOW)
-    look(hat, tools)
-    put_pod(memory, "hat-a", 1)
-    settle(memory)
-    webservice, _pause = look(hat, tools)
-    assert webservice.status == Status.RUNNING
-    return webservice.live
 
 
 def test_a_first_release_makes_its_home_and_runs(live, memory):

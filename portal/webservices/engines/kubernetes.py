@@ -9,13 +9,15 @@ from typing import Any
 from builds.lifecycle.cleaning import Cleaner
 from portal.cluster.base import MANAGER, OWNER_LABEL, Cluster, Manifest, is_ours
 from portal.cluster.home import Home, running_place
-from portal.cluster.kinds import DEPLOYMENT, EVENT, POD, SECRET
+from portal.cluster.kinds import AUTOSCALER, DEPLOYMENT, EVENT, POD, SECRET
 from portal.webservices.engines.base import Phase
 from portal.webservices.engines.manifests import (
     APP_LABEL,
+    AUTOSCALED,
     CONTAINER,
     RELEASE_LABEL,
     ServiceOrder,
+    autoscaler,
     deployment,
     environment,
     ingress,
@@ -58,6 +60,8 @@ class Rollout:
     is_overdue: bool = False
     # What keeps pods from being made, such as a quota.
     trouble: str = ""
+    # What the cluster says of choosing the number of replicas; "" if it does, or need not.
+    scaling: str = ""
     pods: tuple[Pod, ...] = ()
 
 
@@ -76,10 +80,21 @@ class KubernetesWebservices:
             for manifest in running_place(replace(self._home, tool=order.tool)):
                 self._cluster.apply(manifest)
         self._cluster.apply(environment(order))
-        there = self._cluster.apply(deployment(order), there=there)
+        if _is_autoscaled(there) and not order.max_replicas:
+            self._fix_number(order)
+        running = (there or {}).get("spec", {}).get("replicas", 0)
+        there = self._cluster.apply(deployment(order, running=running), there=there)
         for manifest in (service(order), ingress(order)):
             self._cluster.apply(manifest)
-        return self._rollout(order, there)
+        seen = self._rollout(order, there)
+        if not order.max_replicas:
+            return seen
+        return replace(seen, scaling=_scaling(self._cluster.apply(autoscaler(order))))
+
+    def _fix_number(self, order: ServiceOrder) -> None:
+        scaler = self._cluster.get(AUTOSCALER, order.tool, namespace=order.namespace)
+        if scaler and is_ours(scaler):
+            self._cluster.delete(AUTOSCALER, order.tool, namespace=order.namespace)
 
     def _deployment(self, order: ServiceOrder) -> Manifest | None:
         """Somebody else's of the same name is none."""
@@ -156,6 +171,21 @@ def _time_of(stamp: bytes) -> int:
 def _own(order: ServiceOrder) -> dict[str, str]:
     """The labels of what the portal made for a webservice; others use the first one, too."""
     return {APP_LABEL: order.tool, OWNER_LABEL: MANAGER}
+
+
+def _is_autoscaled(there: Manifest | None) -> bool:
+    return AUTOSCALED in (((there or {}).get("metadata") or {}).get("annotations") or {})
+
+
+def _scaling(scaler: Manifest) -> str:
+    able, active = _condition(scaler, "AbleToScale"), _condition(scaler, "ScalingActive")
+    # Without replicas there is nothing to do, which is no trouble.
+    ill = [
+        each
+        for each in (able, active)
+        if each.get("status") == "False" and each.get("reason") != "ScalingDisabled"
+    ]
+    return str(ill[0].get("message", "")) if ill else ""
 
 
 def _condition(manifest: Manifest, kind: str) -> dict[str, Any]:

@@ -11,6 +11,10 @@ APP_LABEL = "app.kubernetes.io/name"
 RELEASE_LABEL = "portal.example.org/release"
 CONTAINER = "web"
 PORT = 8000
+# Per cent of the processor that replicas may use; above it the cluster starts another one.
+BUSY = 70
+# On a Deployment whose number of replicas the cluster chooses.
+AUTOSCALED = "portal.example.org/autoscaled"
 # Seconds that a replica goes on answering after it was taken out of the routes.
 DRAIN = 5
 
@@ -26,6 +30,8 @@ class ServiceOrder:
     process_type: str
     replicas: int
     host: str
+    # The cluster chooses a number between these two; 0 for just `replicas`.
+    max_replicas: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     health_check_path: str = "/"
@@ -80,9 +86,10 @@ def environment(order: ServiceOrder) -> Manifest:
     return _made(order, "v1", "Secret", order.environment_secret, labels, type="Opaque", data=data)
 
 
-def deployment(order: ServiceOrder) -> Manifest:
+def deployment(order: ServiceOrder, *, running: int = 0) -> Manifest:
+    """`running` is how many replicas there are; an autoscaled one keeps them."""
     spec = {
-        "replicas": order.replicas,
+        "replicas": _within(order, running) if order.max_replicas else order.replicas,
         "revisionHistoryLimit": 2,
         "progressDeadlineSeconds": order.start_limit,
         # A new replica is ready before one of the old ones goes.
@@ -93,7 +100,28 @@ def deployment(order: ServiceOrder) -> Manifest:
         "selector": {"matchLabels": {APP_LABEL: order.tool}},
         "template": {"metadata": {"labels": _labels(order)}, "spec": _pod(order)},
     }
-    return _made(order, "apps/v1", "Deployment", order.tool, _labels(order), spec=spec)
+    made = _made(order, "apps/v1", "Deployment", order.tool, _labels(order), spec=spec)
+    if order.max_replicas:
+        made["metadata"]["annotations"] = {AUTOSCALED: "true"}
+    return made
+
+
+def _within(order: ServiceOrder, running: int) -> int:
+    return min(max(running, order.replicas), order.max_replicas)
+
+
+def autoscaler(order: ServiceOrder) -> Manifest:
+    # Of what a replica may use: a percentage would be one of what it asks for, a tenth of that.
+    busy = {"type": "AverageValue", "averageValue": f"{order.cpu_millis * BUSY // 100}m"}
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": order.tool},
+        "minReplicas": order.replicas,
+        "maxReplicas": order.max_replicas,
+        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": busy}}],
+    }
+    labels = _shared_labels(order)
+    kind = "HorizontalPodAutoscaler"
+    return _made(order, "autoscaling/v2", kind, order.tool, labels, spec=spec)
 
 
 def _pod(order: ServiceOrder) -> Manifest:

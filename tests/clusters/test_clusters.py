@@ -158,12 +158,12 @@ def test_components_are_found_with_their_versions(tools, memory):
 
 
 def test_it_is_told_whether_the_cluster_measures(tools, memory):
-    def measures():
-        check(tools, memory, now=NOW)
+    def measures(after):
+        check(tools, memory, now=later(after))
         [found] = [each for each in tools.components if each["name"] == "Metrics server"]
         return found["is_installed"]
 
-    assert not measures()
+    assert not measures(after=0)
     memory.put(
         {
             "apiVersion": "apiregistration.k8s.io/v1",
@@ -171,7 +171,7 @@ def test_it_is_told_whether_the_cluster_measures(tools, memory):
             "metadata": {"name": "v1beta1.metrics.k8s.io"},
         }
     )
-    assert measures()
+    assert measures(after=60)
 
 
 def test_old_api_versions_are_found():

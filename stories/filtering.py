@@ -1,11 +1,13 @@
 """Which records a list shows, of one kind or of all: reading what is asked, and applying it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
 from typing import Any
 
 from django.db.models import Exists, F, FloatField, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat
 from django.db.models.lookups import GreaterThanOrEqual, LessThanOrEqual, Lookup
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from stories import kinds, search
@@ -50,7 +52,7 @@ def _turned(known: Mapping[str, Filter], kept: Filters) -> list[Missing]:
     """Ranges that end before they begin; they are not kept."""
     wrong = []
     for last in [name for name in kept if known[name].end == UNTIL]:
-        first = known[last].field + FROM
+        first = last.removesuffix(UNTIL) + FROM
         if first in kept and _value(known[first], kept) > _value(known[last], kept):
             del kept[first], kept[last]
             sentence = _("“%(last)s” comes before “%(first)s”. Exchange them.")
@@ -98,6 +100,8 @@ def _condition(about: Filter, value: str) -> Condition:
         return contains(F("owner"), value)
     if about.type == kinds.CHOICE:
         return Q(**{f"fields__{about.field}": value})
+    if about.column:
+        return _in_days(about, value)
     if about.end:
         return _in_range(about, value)
     extract = texts_of if about.type == kinds.LINES else value_of
@@ -111,6 +115,13 @@ def _in_range(about: Filter, value: str) -> Condition:
         said = Cast(said, FloatField())
     compare = GreaterThanOrEqual if about.end == FROM else LessThanOrEqual
     return compare(said, about.place(value))
+
+
+def _in_days(about: Filter, value: str) -> Condition:
+    """Between the first moment of a day and the last of one."""
+    at = time.min if about.end == FROM else time.max
+    moment = timezone.make_aware(datetime.combine(date.fromisoformat(value), at))
+    return Q(**{f"{about.column}__{'gte' if about.end == FROM else 'lte'}": moment})
 
 
 def _tagged(tag: str) -> Exists:

@@ -1,11 +1,12 @@
 """What lists of records may be asked for: things of every record, and each field of a kind."""
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from stories import kinds
 from stories.checks import CHECKS
@@ -14,23 +15,30 @@ from stories.kinds import KINDS, Field, Kind, Label
 TEXT_LENGTH = 200
 ORDERS = {"updated": ["-updated_at"], "title": ["title"]}
 FROM, UNTIL = "_from", "_until"
+# Days that every record has.
+_DAYS = {
+    "changed": ("updated_at", _lazy("Changed")),
+    "in_status": ("status_since", _lazy("In its status since")),
+    "look_again": ("look_again_on", _lazy("Look again on")),
+}
 _RANGED = (kinds.DATE, kinds.NUMBER)
 _LISTED = (kinds.LINES, kinds.ROWS, kinds.TOPICS)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Filter:
     """`type` is CHOICE, DATE, NUMBER, LINE, or LINES where a text may stand in any of several.
 
-    `field` is the one of the kind that it asks about, if any; days and numbers have two filters,
-    one for each `end`.
+    It asks about a `field` of the kind, or a `column` of all records. Days and numbers have two
+    filters, one for each `end`.
     """
 
     name: str
     label: Label
     type: str = kinds.LINE
-    choices: Mapping[str, Label] = field(default_factory=dict)
+    choices: Mapping[str, Label] = dataclasses.field(default_factory=dict)
     field: str = ""
+    column: str = ""
     end: str = ""
 
     def problem(self, value: str) -> str:
@@ -64,6 +72,9 @@ def filters_of(kind: Kind | None) -> dict[str, Filter]:
         for about in one.fields:
             for each in _of_field(about, kind):
                 found.setdefault(each.name, each)
+    for name, (column, label) in _DAYS.items():
+        for each in _ends(name, label, kinds.DATE, column=column):
+            found.setdefault(each.name, each)
     return found
 
 
@@ -84,11 +95,17 @@ def _of_every_record(kind: Kind | None) -> Iterator[Filter]:
 def _of_field(about: Field, kind: Kind | None) -> Iterator[Filter]:
     name, label, type_ = about.name, about.label, about.type
     if type_ in _RANGED:
-        yield Filter(name + FROM, _("%s, from") % label, type_, field=name, end=FROM)
-        yield Filter(name + UNTIL, _("%s, until") % label, type_, field=name, end=UNTIL)
+        yield from _ends(name, label, type_, field=name)
     elif type_ == kinds.CHOICE:
         yield Filter(name, label, type_, dict(about.choices), name)
     else:
         # What is one text in a kind may be a list in another.
         is_listed = type_ in _LISTED or kind is None
         yield Filter(name, label, kinds.LINES if is_listed else kinds.LINE, field=name)
+
+
+def _ends(
+    name: str, label: Label, type_: str, *, field: str = "", column: str = ""
+) -> Iterator[Filter]:
+    for end, called in ((FROM, _("%s, from")), (UNTIL, _("%s, until"))):
+        yield Filter(name + end, called % label, type_, field=field, column=column, end=end)

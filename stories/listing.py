@@ -60,7 +60,7 @@ def shown(request: HttpRequest, kind: Kind, asked: filtering.Asked) -> dict[str,
     controls = [
         Control(each, typed.get(each.name, ""), each.name in broken)
         for each in filters_of(kind).values()
-        if each.field
+        if each.field or each.column
     ]
     more = [each for each in controls if not each.filter.choices]
     flags = Flag.objects.filter(record=OuterRef("pk"), cleared_at=None)

@@ -24,18 +24,25 @@ MEMBER_SIZE = 1024 * 1024
 
 
 def append(
-    build: Build, raw: bytes, *, secrets: Iterable[str], at: datetime, is_last: bool = False
+    build: Build,
+    raw: bytes,
+    *,
+    secrets: Iterable[str],
+    at: datetime,
+    is_last: bool = False,
+    until: int | None = None,
 ) -> bool:
     """Store what `raw` adds to the log, redacted; False if another process stored it first.
 
-    `raw` starts at `build.log_source_offset` of the engine's output. A line that is not complete
-    waits for the next call, unless `is_last`. The build object is brought up to date.
+    `raw` starts at `build.log_source_offset` of the engine's output, and ends at the place `until`
+    where bytes are not counted. A line that is not complete waits for the next call, unless
+    `is_last`. The build object is brought up to date.
     """
     lines, taken, cut = _clean(raw, secrets=secrets, drop_rest=build.log_cut, is_last=is_last)
     if not taken:
         return False
     changes = {
-        "log_source_offset": build.log_source_offset + taken,
+        "log_source_offset": build.log_source_offset + taken if until is None else until,
         "log_size": build.log_size + len(lines),
         "log_cut": cut,
         "last_output_at": at,
@@ -49,6 +56,11 @@ def append(
     for name, value in changes.items():
         setattr(build, name, value)
     return True
+
+
+def was_overtaken(build: Build) -> bool:
+    """Whether another process took over output since this object was read."""
+    return not Build.objects.filter(pk=build.pk, log_source_offset=build.log_source_offset).exists()
 
 
 def _clean(

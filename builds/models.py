@@ -101,7 +101,8 @@ class Build(Movable, Watched, Troubled):
     # know them also when they were changed meanwhile.
     sealed_variables = models.BinaryField(null=True, blank=True)
 
-    # Bytes of the engine's raw output that were taken over; bytes of cleaned log that are stored.
+    # How far the engine's raw output was taken over: in bytes, or where lines are known by their
+    # times, the time of the last one in nanoseconds. Then the bytes of cleaned log that are stored.
     log_source_offset = models.PositiveBigIntegerField(default=0)
     log_size = models.PositiveBigIntegerField(default=0)
     # The output taken over ends inside a line that was too long; its rest is to be dropped.

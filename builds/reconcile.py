@@ -101,7 +101,7 @@ def _follow(
         return timedelta(0)
     if is_over:
         return _finish(build, _redacted(seen, secrets), now=now)
-    if _is_past_deadline(build, now):
+    if _is_past_deadline(build, now) or _is_too_loud(build, engine.output_limit, now):
         return timedelta(0)
     heard = build.last_output_at or build.started_at or now
     return engine.pace.after(now - heard)
@@ -118,10 +118,12 @@ def _take_logs(
 ) -> bool:
     """Take over new output; True when there is more than one look takes."""
     for _number in range(READS_AT_ONCE):
-        raw = engine.logs(order, since=build.log_source_offset, limit=logs.READ_LIMIT)
+        output = engine.logs(order, since=build.log_source_offset, limit=logs.READ_LIMIT)
+        raw, until = output.data, output.until
         is_rest = len(raw) < logs.READ_LIMIT
-        if not logs.append(build, raw, secrets=secrets, at=now, is_last=is_last and is_rest):
-            return False
+        ends = is_last and is_rest
+        if not logs.append(build, raw, secrets=secrets, at=now, is_last=ends, until=until):
+            return bool(raw) and logs.was_overtaken(build)
         if is_rest:
             return False
     return True
@@ -211,6 +213,20 @@ def _is_past_deadline(build: Build, now: datetime) -> bool:
     else:
         return False
     build.ask_to_stop(Status.TIMED_OUT, reason_code=code, reason=text % {"seconds": limit}, at=now)
+    return True
+
+
+def _is_too_loud(build: Build, limit: int | None, now: datetime) -> bool:
+    """Ask a build that printed too much to stop; True if it did."""
+    if limit is None or build.log_size < limit:
+        return False
+    reason = _("It printed more than %(size)d MiB. Have the build print less.")
+    build.ask_to_stop(
+        Status.FAILED,
+        reason_code=Reason.LOG_TOO_LARGE,
+        reason=reason % {"size": limit // 1024**2},
+        at=now,
+    )
     return True
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
-from builds.engines.base import BuiltImage, EngineError, Observation, Pace, Phase, Step
+from builds.engines.base import BuiltImage, EngineError, Observation, Output, Pace, Phase, Step
 from portal.webservices.engines.base import Phase as ReplicaPhase
 from portal.webservices.engines.base import Probe, ReplicaObservation
 
@@ -31,6 +31,7 @@ class ScriptedBuilds:
     # Raised by `submit` while it is set.
     refusal: EngineError | None = None
     pace: ClassVar = Pace(timedelta(milliseconds=50), timedelta(milliseconds=250))
+    output_limit: int | None = None
 
     def submit(self, order):
         if self.refusal:
@@ -42,7 +43,7 @@ class ScriptedBuilds:
         return self.builds.get(order.name, Observation(Phase.MISSING))
 
     def logs(self, order, *, since, limit):
-        return self.output.get(order.name, b"")[since : since + limit]
+        return Output(self.output.get(order.name, b"")[since : since + limit])
 
     def remove(self, order):
         if not self.removes_slowly:

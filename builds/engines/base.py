@@ -107,10 +107,23 @@ class Pace:
         return max(self.quiet, min(silence / 6, self.longest or self.quiet))
 
 
+@dataclass(frozen=True)
+class Output:
+    """What a build printed from some place on."""
+
+    data: bytes
+    # The place after it, where lines are known by their times; None where bytes are counted.
+    until: int | None = None
+
+
 class BuildEngine(Protocol):
     """Runs builds. Each verb may be called again at any time and returns within milliseconds."""
 
     pace: Pace
+
+    @property
+    def output_limit(self) -> int | None:
+        """Bytes that a build may print; None if the engine itself ends one that prints more."""
 
     def submit(self, order: Order) -> None:
         """Start the build unless it was started before. Raises EngineError, or OrderRefused."""
@@ -118,8 +131,12 @@ class BuildEngine(Protocol):
     def observe(self, order: Order) -> Observation:
         """How the build stands now. Raises EngineError."""
 
-    def logs(self, order: Order, *, since: int, limit: int) -> bytes:
-        """At most `limit` raw bytes of output from byte `since` on; empty when there are none."""
+    def logs(self, order: Order, *, since: int, limit: int) -> Output:
+        """Raw output from the place `since` on; 0 is the beginning.
+
+        Fewer bytes than `limit` are all that there are. Where lines are known by their times, only
+        complete ones are told of, and the last may go beyond the limit.
+        """
 
     def remove(self, order: Order) -> None:
         """Stop the build's processes and delete its working files; images and caches stay.

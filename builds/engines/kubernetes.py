@@ -1,6 +1,6 @@
 """Builds in a cluster: a Tekton PipelineRun per build, which runs the upstream lifecycle."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from builds.engines.base import (
     Observation,
     Order,
     OrderRefused,
+    Output,
     Pace,
     Phase,
     Step,
@@ -27,7 +28,6 @@ from builds.engines.pipeline import (
 from builds.engines.registry import describe
 from builds.engines.verdict import (
     Seen,
-    Verdict,
     condition,
     failure,
     hopeless,
@@ -49,10 +49,14 @@ from portal.cluster.base import (
 )
 from portal.cluster.home import build_namespace_of
 from portal.cluster.kinds import NAMESPACE, PIPELINE_RUN, POD, SECRET, TASK_RUN
+from portal.cluster.stamps import second_of, stamped_lines
 from portal.registry import Registry
 
 Clock = Callable[[], datetime]
 STEP = "step-"
+# Bytes of a container's output, with the times of its lines, that are read at once: more than a
+# kubelet keeps in one file, as installed.
+READ_LIMIT = 32 * 1024**2
 
 
 def _now() -> datetime:
@@ -71,12 +75,14 @@ class KubernetesBuildEngine:
         self._cluster = cluster
         self._settings = settings
         self._clock = clock
-        # Of containers that ended: how many bytes they printed. (pod's uid, container)
-        self._lengths: dict[tuple[str, str], int] = {}
-        # Builds that printed more than they may.
-        self._too_loud: set[str] = set()
-        # The pod of a build as the last look saw it, for the log that is read after it.
-        self._pods: dict[str, Manifest] = {}
+        # Of containers that ended: the time of the last line. (the task's uid, container)
+        self._ends: dict[tuple[str, str], int] = {}
+        # The task of a build as the last look saw it, for the log that is read after it.
+        self._tasks: dict[str, Manifest] = {}
+
+    @property
+    def output_limit(self) -> int:
+        return self._settings.log_bytes
 
     def submit(self, order: Order) -> None:
         rules = SourceRules(self._settings.allowed_hosts, self._settings.trusted_prefixes)
@@ -93,27 +99,23 @@ class KubernetesBuildEngine:
             raise EngineError(str(error)) from error
 
     def _create(self, order: Order) -> None:
-        """The place is made when it turns out to be missing: it is there all but once."""
-        try:
-            self._create_run(order)
-        except Absent:
+        if not self._has_place(order):
             for manifest in place(replace(self._settings.home, tool=order.tool)):
-                self._cluster.apply(manifest)
-            self._create_run(order)
+                self._cluster.apply(manifest, there={})
+        for secret in variables(order, self._settings):
+            self._cluster.create(secret)
+        self._cluster.create(pipeline_run(order, self._settings))
 
-    def _create_run(self, order: Order) -> None:
+    def _has_place(self, order: Order) -> bool:
+        """Variables go only where nobody else reads them. Raises ForeignObject."""
         name = build_namespace_of(order.tool)
-        home = self._cluster.get(NAMESPACE, name)
-        if home is None:
-            raise Absent(name)
-        if not is_ours(home):
+        there = self._cluster.get(NAMESPACE, name)
+        if there and not is_ours(there):
             raise ForeignObject(
                 f"Namespace {name} is there already and is not the portal's, so nothing was put "
                 "into it. Tell the platform's operators."
             )
-        for secret in variables(order, self._settings):
-            self._cluster.create(secret)
-        self._cluster.create(pipeline_run(order, self._settings))
+        return there is not None
 
     def observe(self, order: Order) -> Observation:
         try:
@@ -129,50 +131,56 @@ class KubernetesBuildEngine:
             image = self._image(order, _result(seen.run, "digest"))
             return Observation(Phase.SUCCEEDED, commit=commit, steps=steps, image=image)
         verdict = failure(seen) if status == "False" else hopeless(seen)
-        if order.name in self._too_loud and not is_done(seen.run):
-            verdict = self._loud()
         if verdict is None:
             return Observation(Phase.RUNNING, commit=commit, steps=steps)
         return Observation(
             Phase.FAILED, str(verdict.code), verdict.sentence, commit=commit, steps=steps
         )
 
-    def _loud(self) -> Verdict:
-        size = self._settings.log_bytes // 1024**2
-        return Verdict(
-            Reason.LOG_TOO_LARGE,
-            f"A step printed more than {size} MiB. Have the build print less.",
-        )
-
     def _look(self, order: Order) -> Seen:
-        namespace = build_namespace_of(order.tool)
         run = self._run(order) or {}
-        task: Manifest = {}
-        if run:
-            labels = {RUN_LABEL: order.name}
-            tasks = self._cluster.list(TASK_RUN, namespace=namespace, labels=labels).items
-            task = tasks[0] if tasks else {}
-        pod = self._pod(order, is_alive=not run) or {}
-        self._pods[order.name] = pod
+        task = self._task(run)
+        self._tasks[order.name] = task
         return Seen(
             run=run,
             task=task,
-            pod=pod,
+            pod=self._pod(order, run, task) or {},
             now=self._clock(),
             pending_limit=self._settings.pending_limit,
         )
+
+    def _task(self, run: Manifest) -> Manifest:
+        """The run has one task; {} before it is made."""
+        children = (run.get("status") or {}).get("childReferences") or []
+        name = next((each["name"] for each in children if each["kind"] == TASK_RUN.name), "")
+        if not name:
+            return {}
+        return self._cluster.get(TASK_RUN, name, namespace=run["metadata"]["namespace"]) or {}
+
+    def _pod(self, order: Order, run: Manifest, task: Manifest) -> Manifest | None:
+        """Only where it may say more than its task: it waits, it failed, or nothing else is left.
+
+        Without the run, only one that did not end yet.
+        """
+        if not run:
+            return self._living_pod(order)
+        name = (task.get("status") or {}).get("podName")
+        has_failed = condition(run).get("status") == "False"
+        if not name or (_has_begun(task) and not has_failed):
+            return None
+        return self._cluster.get(POD, name, namespace=build_namespace_of(order.tool))
 
     def _run(self, order: Order) -> Manifest | None:
         """Somebody else's of the same name is none."""
         run = self._cluster.get(PIPELINE_RUN, order.name, namespace=build_namespace_of(order.tool))
         return run if run and is_ours(run) else None
 
-    def _pod(self, order: Order, *, is_alive: bool = False) -> Manifest | None:
-        """The build's pod; with `is_alive` only one that did not end yet."""
+    def _living_pod(self, order: Order) -> Manifest | None:
+        """One that did not end yet. Where the run is gone, its name is not known."""
         pods = self._cluster.list(
             POD, namespace=build_namespace_of(order.tool), labels={RUN_LABEL: order.name}
         ).items
-        return next((pod for pod in pods if not is_alive or not _has_ended(pod)), None)
+        return next((pod for pod in pods if not _has_ended(pod)), None)
 
     def _image(self, order: Order, digest: str) -> BuiltImage:
         settings = self._settings
@@ -180,43 +188,54 @@ class KubernetesBuildEngine:
         registry = Registry(host, settings.registry_is_insecure, settings.home.push_credentials)
         return describe(registry, repository, digest)
 
-    def logs(self, order: Order, *, since: int, limit: int) -> bytes:
-        """The output of the steps, one after the other, as if it were one file."""
+    def logs(self, order: Order, *, since: int, limit: int) -> Output:
+        """The lines of the steps, one step after the other, from a time on in nanoseconds.
+
+        A log that was rotated still has the lines after that time that the kubelet keeps.
+        """
+        found, until = bytearray(), since
         try:
-            pod = self._pods.pop(order.name, None) or self._pod(order)
-            return self._read(order, pod, since=since, limit=limit) if pod else b""
+            task = self._tasks.pop(order.name, None) or self._task(self._run(order) or {})
+            for time, line in self._lines(order, task, after=since):
+                found += line
+                until = time
+                if len(found) >= limit:
+                    break
         except ClusterError as error:
             raise EngineError(str(error)) from error
+        return Output(bytes(found), until)
 
-    def _read(self, order: Order, pod: Manifest, *, since: int, limit: int) -> bytes:
-        start, found = 0, bytearray()
-        for name, state in _step_states(pod):
-            known = self._lengths.get((pod["metadata"]["uid"], name))
-            if known is not None and start + known <= since:
-                start += known
+    def _lines(self, order: Order, task: Manifest, *, after: int) -> Iterator[tuple[int, bytes]]:
+        pod = (task.get("status") or {}).get("podName", "")
+        for step in (task.get("status") or {}).get("steps") or []:
+            container = step.get("container", STEP + step["name"])
+            key = task["metadata"]["uid"], container
+            has_ended = bool(step.get("terminated"))
+            is_read = self._ends.get(key, after + 1) <= after
+            if is_read or step.get("terminationReason") == "Skipped":
                 continue
-            if not state.get("running") and not state.get("terminated"):
-                break
-            data = self._printed(order, pod, name, has_ended=bool(state.get("terminated")))
-            found += data[max(0, since - start) :]
-            start += len(data)
-            if len(found) >= limit or not state.get("terminated"):
-                break
-        return bytes(found[:limit])
+            if not has_ended and not step.get("running"):
+                return
+            lines = self._printed(order, (pod, container), after=after, has_ended=has_ended)
+            if has_ended:
+                self._ends[key] = lines[-1][0] if lines else 0
+            yield from lines
+            if not has_ended:
+                return
 
-    def _printed(self, order: Order, pod: Manifest, name: str, *, has_ended: bool) -> bytes:
-        """Everything that a step printed so far; a last line that has no end gets one."""
-        metadata, most = pod["metadata"], self._settings.log_bytes
-        data = self._cluster.logs(
-            metadata["name"], name, namespace=metadata["namespace"], limit=most
+    def _printed(
+        self, order: Order, whose: tuple[str, str], *, after: int, has_ended: bool
+    ) -> list[tuple[int, bytes]]:
+        """What a container printed after a time; a last line that has no end gets one."""
+        raw = self._cluster.logs(
+            *whose,
+            namespace=build_namespace_of(order.tool),
+            limit=READ_LIMIT,
+            since=second_of(after),
+            is_stamped=True,
         )
-        if len(data) >= most:
-            self._too_loud.add(order.name)
-        if has_ended:
-            if data and not data.endswith(b"\n"):
-                data += b"\n"
-            self._lengths[metadata["uid"], name] = len(data)
-        return data
+        lines = stamped_lines(raw, with_rest=has_ended)
+        return [(time, line) for time, line in lines if time > after]
 
     def remove(self, order: Order) -> None:
         """A run under way is cancelled; one that is over goes, with its pods and variables."""
@@ -225,15 +244,14 @@ class KubernetesBuildEngine:
             run = self._run(order)
             if run and not is_done(run):
                 self._cancel(run)
-            elif not self._pod(order, is_alive=True):
+            elif not self._living_pod(order):
                 if run:
                     self._cluster.delete(PIPELINE_RUN, order.name, namespace=namespace)
                 labels = {OWNER_LABEL: MANAGER, BUILD_LABEL: order.name}
                 for secret in self._cluster.list(SECRET, namespace=namespace, labels=labels).items:
                     name = secret["metadata"]["name"]
                     self._cluster.delete(SECRET, name, namespace=namespace)
-                self._too_loud.discard(order.name)
-                self._pods.pop(order.name, None)
+                self._tasks.pop(order.name, None)
         except Absent:
             return
         except ClusterError as error:
@@ -267,19 +285,14 @@ def _has_ended(pod: Manifest) -> bool:
     return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
+def _has_begun(task: Manifest) -> bool:
+    steps = (task.get("status") or {}).get("steps") or []
+    return any(each.get("running") or each.get("terminated") for each in steps)
+
+
 def _result(run: Mapping[str, Any], name: str) -> str:
     results = (run.get("status") or {}).get("results") or []
     return next((str(each["value"]).strip() for each in results if each["name"] == name), "")
-
-
-def _step_states(pod: Manifest) -> list[tuple[str, Mapping[str, Any]]]:
-    """The containers of the steps in their order, and how each stands."""
-    statuses = {
-        each["name"]: each.get("state") or {}
-        for each in (pod.get("status") or {}).get("containerStatuses") or []
-    }
-    names = [each["name"] for each in pod["spec"]["containers"]]
-    return [(name, statuses.get(name, {})) for name in names if name.startswith(STEP)]
 
 
 def _steps(task: Mapping[str, Any]) -> tuple[Step, ...]:

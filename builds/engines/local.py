@@ -12,7 +12,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from builds.engines.base import BuiltImage, EngineError, Observation, Order, Pace, Phase, Step
+from builds.engines.base import (
+    BuiltImage,
+    EngineError,
+    Observation,
+    Order,
+    Output,
+    Pace,
+    Phase,
+    Step,
+)
 from builds.lifecycle import detached, enforcement
 from builds.lifecycle.cgroups import Cgroup
 from builds.lifecycle.oci import ImageStore
@@ -43,6 +52,7 @@ class LocalEngine:
 
     # Looking costs the reading of a small file.
     pace = Pace(lively=timedelta(milliseconds=50), quiet=timedelta(milliseconds=250))
+    output_limit = None
 
     def __init__(self, settings: LocalSettings) -> None:
         self._settings = settings
@@ -145,13 +155,13 @@ class LocalEngine:
             return Observation(Phase.SUCCEEDED, steps=steps, commit=commit, image=image)
         return Observation(Phase.LOST, steps=steps, commit=commit)
 
-    def logs(self, order: Order, *, since: int, limit: int) -> bytes:
+    def logs(self, order: Order, *, since: int, limit: int) -> Output:
         try:
             with self._work(order).log.open("rb") as log:
                 log.seek(since)
-                return log.read(limit)
+                return Output(log.read(limit))
         except FileNotFoundError:
-            return b""
+            return Output(b"")
         except OSError as error:
             raise EngineError(f"The build's output cannot be read: {error}") from error
 

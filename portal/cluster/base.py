@@ -125,8 +125,9 @@ class Cluster(Protocol):
         """Have the object be as the manifest says, as far as the manifest says anything.
 
         What others set beside it stays; what was set before and is no longer named goes. Nothing
-        is written where it is so already; `there` is the object as just read, which saves reading
-        it again. Raises ForeignObject if it is there and does not have the portal's label.
+        is written where it is so already; `there` is the object as just read, {} if it was not
+        there, which saves reading it again. Raises ForeignObject if it is there and does not have
+        the portal's label.
         """
 
     def merge(self, kind: Kind, name: str, changes: Manifest, *, namespace: str = "") -> Manifest:

@@ -175,7 +175,8 @@ class KubernetesCluster:
     def apply(self, manifest: Manifest, *, there: Manifest | None = None) -> Manifest:
         kind, metadata = kind_of(manifest), manifest["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
-        there = there or self.get(kind, name, namespace=namespace)
+        if there is None:
+            there = self.get(kind, name, namespace=namespace)
         if there and not is_ours(there):
             raise ForeignObject(_foreign(manifest))
         wanted = stamped(manifest)

@@ -7,7 +7,7 @@ from time import monotonic
 from portal.cluster.base import MANAGER, OWNER_LABEL, Absent, Cluster, Conflict, Manifest
 from portal.cluster.kinds import LEASE
 
-SECONDS = 15
+SECONDS = 10
 
 
 def _now() -> datetime:

@@ -35,7 +35,7 @@ RULES = (
     Rule("autoscaling", ("horizontalpodautoscalers",), _KEEP, "autoscaling"),
     Rule("tekton.dev", ("pipelines",), ("get", "create", "patch"), "builds"),
     Rule("tekton.dev", ("pipelineruns",), _KEEP, "builds"),
-    Rule("tekton.dev", ("taskruns",), ("get", "list"), "builds"),
+    Rule("tekton.dev", ("taskruns",), _LOOK, "builds"),
     Rule("coordination.k8s.io", ("leases",), ("get", "create", "patch"), "choosing one watcher"),
     Rule(
         "apiextensions.k8s.io",

@@ -5,13 +5,10 @@ their times, to the nanosecond, and a replica's row keeps up to which time the s
 and how long it was then. Whoever reads goes on from there, in whatever process.
 """
 
-from datetime import UTC, datetime
-
+from portal.cluster.stamps import second_of
 from portal.clusters.models import Cluster
 from portal.webservices.models import Replica
 from portal.webservices.rollout import engine_in, order_of
-
-SECOND = 10**9
 
 
 def output_of(replica: Replica, *, cluster: Cluster, since: int, limit: int) -> tuple[bytes, int]:
@@ -42,10 +39,9 @@ def size_of(replica: Replica, *, cluster: Cluster) -> int:
 def _lines(replica: Replica, cluster: Cluster, *, after: int) -> list[tuple[int, bytes]]:
     """The cluster counts in whole seconds: what it repeats is dropped by whoever asked."""
     webservice = replica.release.webservice
-    moment = datetime.fromtimestamp(after // SECOND, UTC) if after else None
     engine = engine_in(cluster, webservice.tool)
     order = order_of(webservice, replica.release, cluster)
-    return engine.lines(order, replica.name, since=moment)
+    return engine.lines(order, replica.name, since=second_of(after))
 
 
 def _count(replica: Replica, *, size: int, at: int) -> bool:

@@ -49,7 +49,7 @@ def remove(engine, order, folder):
 def cancelled(engine, order):
     """The processes that are left of a build that was ended in its middle."""
     engine.submit(order)
-    wait_for(lambda: b"started" in engine.logs(order, since=0, limit=10**6))
+    wait_for(lambda: b"started" in engine.logs(order, since=0, limit=10**6).data)
     remove(engine, order, STATE / "builds" / order.name)
     time.sleep(0.5)
     found = subprocess.run(["pgrep", "-fa", f"^{SLEEP}"], capture_output=True, text=True)
@@ -81,7 +81,7 @@ def main():
     order = Order(name="hat-1", tool="hat", tool_id=7, source_url=f"{URL}nobody.git")
     seen = build(engine, order)
     result = {"mode": engine.enforcement().mode, "phase": seen.phase, "reason": seen.reason}
-    result["log"] = engine.logs(order, since=0, limit=10**6).decode()
+    result["log"] = engine.logs(order, since=0, limit=10**6).data.decode()
     if seen.image:
         remove(engine, order, STATE / "builds" / order.name)
         result |= served(seen.image)

@@ -51,14 +51,19 @@ def engine(cluster):
 
 def say(cluster, status, reason="", **more):
     condition = {"type": "Succeeded", "status": status, "reason": reason}
-    cluster.set_status(
-        PIPELINE_RUN, "hat-17", {"conditions": [condition], **more}, namespace="build-hat"
-    )
+    children = [{"kind": "TaskRun", "name": "hat-17-build"}]
+    status = {"conditions": [condition], "childReferences": children, **more}
+    cluster.set_status(PIPELINE_RUN, "hat-17", status, namespace="build-hat")
 
 
 def put_pod(cluster, *states, phase="Running"):
-    """The build's pod, with its steps' containers in these states."""
+    """The build's pod, with its steps' containers in these states, and its task that says so."""
     statuses = [{"name": name, "state": state} for name, state in zip(NAMES, states, strict=False)]
+    steps = [
+        {"name": name.removeprefix("step-"), "container": name, **state}
+        for name, state in zip(NAMES, states, strict=False)
+    ]
+    put_task(cluster, steps=steps)
     cluster.put(
         {
             "apiVersion": "v1",
@@ -75,6 +80,9 @@ def put_pod(cluster, *states, phase="Running"):
 
 
 def put_task(cluster, **status):
+    run = cluster.objects.get(("PipelineRun", "build-hat", "hat-17"))
+    if run and not run.get("status"):
+        say(cluster, "Unknown", "Running")
     cluster.put(
         {
             "apiVersion": "tekton.dev/v1",
@@ -84,13 +92,21 @@ def put_task(cluster, **status):
                 "name": "hat-17-build",
                 "labels": {"tekton.dev/pipelineRun": "hat-17"},
             },
-            "status": status,
+            "status": {"podName": "hat-17-build-pod", **status},
         }
     )
 
 
-def prints(cluster, step, data):
-    cluster.printed["build-hat", "hat-17-build-pod", step] = data
+def prints(cluster, step, data, *, gone=0):
+    """A step begins long after the one before; `gone` lines of it were rotated away."""
+    key = "build-hat", "hat-17-build-pod", step
+    cluster.printed[key] = data
+    cluster.rotated[key] = NAMES.index(step) * 1000 + gone
+
+
+def read(engine, since=0, limit=100):
+    output = engine.logs(ORDER, since=since, limit=limit)
+    return output.data, output.until
 
 
 RUNS = {"running": {"startedAt": NOW.isoformat()}}
@@ -113,6 +129,12 @@ def test_submitting_twice_is_one_run(engine, cluster):
     first = cluster.get(PIPELINE_RUN, "hat-17", namespace="build-hat")
     engine.submit(ORDER)
     assert cluster.get(PIPELINE_RUN, "hat-17", namespace="build-hat") == first
+
+
+def test_a_place_that_is_not_there_is_made_without_looking_for_its_parts(engine, cluster):
+    engine.submit(ORDER)
+    assert [kind for verb, kind in cluster.requests if verb == "get"] == ["Namespace"]
+    assert len(cluster.requests) == 10
 
 
 def test_where_the_place_is_there_three_requests_are_enough(engine, cluster):
@@ -188,52 +210,96 @@ def test_a_failure_is_told_in_words(engine, cluster):
     assert (seen.phase, seen.reason_code) == (Phase.FAILED, Reason.BUILD_FAILED)
 
 
-def test_output_of_all_steps_is_one_stream_of_bytes(engine, cluster):
+def test_output_of_all_steps_is_one_stream_from_whichever_line_it_is_read(engine, cluster):
     engine.submit(ORDER)
     put_pod(cluster, ENDED, RUNS, RUNS)
     prints(cluster, "step-clone", b"cloned")
     prints(cluster, "step-build", b"one\ntwo\n")
-    whole = b"cloned\none\ntwo\n"
-    assert engine.logs(ORDER, since=0, limit=100) == whole
-    for offset in range(len(whole)):
-        assert engine.logs(ORDER, since=offset, limit=3) == whole[offset : offset + 3]
+    assert read(engine)[0] == b"cloned\none\ntwo\n"
+    since, lines = 0, []
+    for _number in range(3):
+        line, since = read(engine, since, limit=1)
+        lines.append(line)
+    assert lines == [b"cloned\n", b"one\n", b"two\n"]
+    assert read(engine, since) == (b"", since)
 
 
-def test_offsets_hold_while_output_grows_and_for_another_process(engine, cluster):
+def test_places_hold_while_output_grows_and_for_another_process(engine, cluster):
     engine.submit(ORDER)
     put_pod(cluster, ENDED, RUNS, RUNS)
     prints(cluster, "step-clone", b"cloned\n")
     prints(cluster, "step-build", b"one\ntw")
-    first = engine.logs(ORDER, since=0, limit=100)
+    first, since = read(engine)
     prints(cluster, "step-build", b"one\ntwo")
     prints(cluster, "step-export", b"exported\n")
     put_pod(cluster, ENDED, ENDED, RUNS)
     another = KubernetesBuildEngine(cluster, settings(), clock=lambda: NOW)
-    rest = another.logs(ORDER, since=len(first), limit=100)
+    rest, _until = read(another, since)
     assert first + rest == b"cloned\none\ntwo\nexported\n"
-    assert engine.logs(ORDER, since=len(first), limit=100) == rest
+    assert read(engine, since)[0] == rest
+
+
+def test_after_a_rotation_reading_goes_on_with_what_is_kept(engine, cluster):
+    engine.submit(ORDER)
+    put_pod(cluster, RUNS)
+    prints(cluster, "step-clone", b"one\ntwo\nthree\n")
+    _first, since = read(engine)
+    prints(cluster, "step-clone", b"three\nfour\n", gone=2)
+    assert read(engine, since)[0] == b"four\n"
+
+
+def test_what_was_read_and_not_stored_is_told_again(engine, cluster):
+    engine.submit(ORDER)
+    put_pod(cluster, ENDED, RUNS)
+    prints(cluster, "step-clone", b"cloned\n")
+    assert read(engine) == read(engine)
 
 
 def test_steps_that_ended_are_read_once(engine, cluster):
     engine.submit(ORDER)
     put_pod(cluster, ENDED, RUNS, RUNS)
     prints(cluster, "step-clone", b"cloned\n")
-    engine.logs(ORDER, since=0, limit=100)
+    _first, since = read(engine)
+    engine.observe(ORDER)
     cluster.requests.clear()
-    engine.logs(ORDER, since=7, limit=100)
-    assert cluster.requests.count(("logs", "Pod")) == 1
+    read(engine, since)
+    assert cluster.requests == [("logs", "Pod")]
 
 
-def test_a_step_that_prints_too_much_fails_the_build(engine, cluster):
+def test_steps_that_were_left_out_are_not_read(engine, cluster):
     engine.submit(ORDER)
-    put_pod(cluster, RUNS)
-    prints(cluster, "step-clone", b"x" * 5000)
-    assert len(engine.logs(ORDER, since=0, limit=9000)) == 1000
-    assert engine.observe(ORDER).reason_code == Reason.LOG_TOO_LARGE
+    put_pod(cluster, {**ENDED, "terminationReason": "Skipped"}, RUNS)
+    engine.observe(ORDER)
+    cluster.requests.clear()
+    read(engine)
+    assert cluster.requests == [("logs", "Pod")]
 
 
 def test_there_is_no_output_before_the_pod(engine):
-    assert engine.logs(ORDER, since=0, limit=100) == b""
+    assert read(engine) == (b"", 0)
+    engine.submit(ORDER)
+    assert read(engine) == (b"", 0)
+
+
+def test_a_look_at_a_build_that_runs_is_two_gets(engine, cluster):
+    engine.submit(ORDER)
+    put_pod(cluster, RUNS)
+    cluster.requests.clear()
+    assert engine.observe(ORDER).phase is Phase.RUNNING
+    assert cluster.requests == [("get", "PipelineRun"), ("get", "TaskRun")]
+
+
+def test_the_pod_is_asked_for_while_nothing_began_and_after_a_failure(engine, cluster):
+    engine.submit(ORDER)
+    put_pod(cluster, {"waiting": {"reason": "PodInitializing"}}, phase="Pending")
+    cluster.requests.clear()
+    engine.observe(ORDER)
+    assert cluster.requests[-1] == ("get", "Pod")
+    put_pod(cluster, RUNS)
+    say(cluster, "False", "Failed")
+    engine.observe(ORDER)
+    assert cluster.requests[-1] == ("get", "Pod")
+    assert not [verb for verb, _kind in cluster.requests if verb == "list"]
 
 
 def test_a_cancel_is_done_when_the_pods_are_gone(engine, cluster):
@@ -357,25 +423,6 @@ def test_a_registry_that_is_away_is_asked_again(cluster, registry, monkeypatch):
         engine.observe(ORDER)
     monkeypatch.setattr(Registry, "away", False)
     assert engine.observe(ORDER).phase is Phase.SUCCEEDED
-
-
-def test_one_look_and_the_log_after_it_list_pods_once():
-    listed = []
-
-    class Counting(MemoryCluster):
-        def list(self, kind, **where):
-            listed.append(kind)
-            return super().list(kind, **where)
-
-    cluster = Counting()
-    engine = KubernetesBuildEngine(cluster, settings(), clock=lambda: NOW)
-    engine.submit(ORDER)
-    put_pod(cluster, {"running": {"startedAt": "2026-11-24T12:00:00Z"}})
-    engine.observe(ORDER)
-    engine.logs(ORDER, since=0, limit=100)
-    assert listed.count(POD) == 1
-    engine.logs(ORDER, since=0, limit=100)
-    assert listed.count(POD) == 2
 
 
 @pytest.mark.parametrize(

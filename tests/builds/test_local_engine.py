@@ -66,7 +66,7 @@ class Site:
         raise AssertionError(f"still {seen.phase}: {self.log(order)}")
 
     def log(self, order):
-        return self.engine.logs(order, since=0, limit=10**7).decode()
+        return self.engine.logs(order, since=0, limit=10**7).data.decode()
 
     def remove(self, order):
         while self.engine.observe(order).phase is not Phase.MISSING or self.folder(order).exists():

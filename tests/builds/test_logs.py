@@ -38,6 +38,15 @@ def test_only_the_first_of_two_writers_stores_a_piece(build):
     assert logs.read(build, offset=0, limit=99) == b"one\n"
 
 
+def test_where_lines_have_times_the_place_is_a_time(build):
+    other = Build.objects.get(pk=build.pk)
+    assert append(build, b"one\n", until=1767225600_000000001)
+    assert build.log_source_offset == 1767225600_000000001
+    assert not append(other, b"one\ntwo\n", until=1767225600_000000002)
+    assert logs.was_overtaken(other)
+    assert not logs.was_overtaken(build)
+
+
 def test_a_line_longer_than_a_read_is_cut_and_its_rest_dropped(build):
     append(build, b"x" * logs.READ_LIMIT)
     assert build.log_cut

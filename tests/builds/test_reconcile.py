@@ -150,6 +150,19 @@ def test_output_is_taken_over_redacted(build, engine, hat, alice):
     assert engine.submitted[0].environment == {"TOKEN": "hunter2-hunter2"}
 
 
+def test_a_build_that_prints_too_much_is_stopped_and_says_so(build, engine):
+    engine.output_limit = 1024**2
+    look(build, engine)
+    engine.output["hat-1"] = b"x" * 99 + b"\n"
+    assert look(build, engine).stop_as == ""
+    engine.output["hat-1"] = b"a line\n" * 200_000
+    look(build, engine)
+    look(build, engine)
+    build = look(build, engine)
+    assert (build.status, build.reason_code) == (Status.FAILED, Reason.LOG_TOO_LARGE)
+    assert "more than 1 MiB" in build.reason
+
+
 def test_a_final_build_is_cleaned_up_and_its_log_archived(build, engine):
     engine.output["hat-1"] = b"line\n"
     look(build, engine)

@@ -160,7 +160,7 @@ def test_a_build_and_its_image_run_on_the_base(rootfs, tmp_path, git_server):
     order = Order(name="base-1", tool="base", tool_id=9, source_url=url)
     engine.submit(order)
     wait_for(lambda: engine.observe(order).phase not in (Phase.RUNNING, Phase.MISSING))
-    seen, log = engine.observe(order), engine.logs(order, since=0, limit=10**6).decode()
+    seen, log = engine.observe(order), engine.logs(order, since=0, limit=10**6).data.decode()
     assert seen.phase is Phase.SUCCEEDED, log
     assert "built on small, told small" in log
     assert "machine's own" not in log

@@ -3,7 +3,6 @@
 import pytest
 
 from portal.cluster.base import ClusterUnavailable
-from portal.webservices.engines.kubernetes import _time_of
 from portal.webservices.models import Replica
 from portal.webservices.output import output_of, size_of
 from portal.webservices.views import ReplicaFeed
@@ -106,18 +105,3 @@ def test_a_cluster_that_is_away_is_told_to_readers(
     mark = ReplicaFeed().marks([replica.pk])[replica.pk]
     assert mark.state["trouble"] == "The cluster is on the moon."
     assert not mark.is_final
-
-
-@pytest.mark.parametrize(
-    ("stamp", "nanoseconds"),
-    [
-        (b"2026-01-01T00:00:00.123456789Z", 1767225600_123456789),
-        (b"2026-01-01T00:00:00.5Z", 1767225600_500000000),
-        (b"2026-01-01T00:00:00Z", 1767225600_000000000),
-        (b"2026-01-01T02:00:00.000000001+02:00", 1767225600_000000001),
-        (b"no time", 0),
-        (b"", 0),
-    ],
-)
-def test_times_are_read_to_the_nanosecond(stamp, nanoseconds):
-    assert _time_of(stamp) == nanoseconds

@@ -145,7 +145,9 @@ async def _is_to_be_watched() -> bool:
 
 
 def _watch() -> Part:
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "watch"]
+    # The one before it has ended: there is one tree of processes for a state directory.
+    name = f"{socket.gethostname()}-{settings.STATE}"
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "watch", "--name", name]
     return Part("watch", command, is_needed=_is_to_be_watched)
 
 

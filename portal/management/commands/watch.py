@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+from argparse import ArgumentParser
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -14,6 +15,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
+from builds.engines.pipeline import BUILD_LABEL
 from portal.cluster.base import Change
 from portal.cluster.informer import NotTaken
 from portal.cluster.kinds import (
@@ -28,6 +30,7 @@ from portal.cluster.kinds import (
     SECRET,
     SERVICE,
     SERVICE_ACCOUNT,
+    TASK_RUN,
 )
 from portal.cluster.watcher import Watcher
 from portal.clusters.connections import connect
@@ -36,7 +39,7 @@ from portal.waking import mend, wake, wake_all
 
 log = logging.getLogger(__name__)
 # What builds and webservices are made of, and what homes are.
-WORK = (PIPELINE_RUN, POD, DEPLOYMENT, SERVICE, INGRESS)
+WORK = (PIPELINE_RUN, TASK_RUN, POD, DEPLOYMENT, SERVICE, INGRESS)
 HOMES = (NAMESPACE, NETWORK_POLICY, RESOURCE_QUOTA, LIMIT_RANGE, SERVICE_ACCOUNT, SECRET)
 _HOMES = {kind.name for kind in HOMES}
 # Seconds: how often new clusters are looked for, and how long the end of a watcher may take.
@@ -46,7 +49,12 @@ LOOK_EVERY, GRACE = 10.0, 5.0
 class Command(BaseCommand):
     help = "Watch every cluster; of several watchers one works and the others stand by."
 
-    def handle(self, *_words: object, **_options: object) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        own = f"{socket.gethostname()}-{os.getpid()}"
+        about = "who holds the leases; whoever comes after it by the same name need not wait"
+        parser.add_argument("--name", default=own, help=about)
+
+    def handle(self, *, name: str, **_options: object) -> None:
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_args: stop.set())
@@ -56,7 +64,7 @@ class Command(BaseCommand):
             for row in ClusterRow.objects.exclude(way=ClusterRow.Way.MEMORY):
                 if row.pk not in watched:
                     log.info("watching %s", row)
-                    watched[row.pk] = _start(partial(watch_cluster, row, stop))
+                    watched[row.pk] = _start(partial(watch_cluster, row, stop, name=name))
             stop.wait(LOOK_EVERY)
         # Each lets go of its lease, so that another watcher takes over at once.
         for thread in watched.values():
@@ -69,12 +77,12 @@ def _start(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def watch_cluster(row: ClusterRow, stop: threading.Event) -> None:
+def watch_cluster(row: ClusterRow, stop: threading.Event, *, name: str) -> None:
     watcher = Watcher(
         connect(row),
         WORK + HOMES,
         namespace=settings.CLUSTER_NAMESPACE,
-        identity=f"{socket.gethostname()}-{os.getpid()}",
+        identity=name,
         begin=lambda: _take(partial(wake_all, cluster_id=row.pk)),
         tell=lambda change: _take(partial(hear, change, cluster_id=row.pk)),
     )
@@ -85,6 +93,9 @@ def hear(change: Change, *, cluster_id: int, now: datetime) -> None:
     kind = change.object["kind"]
     if kind in _HOMES:
         mend(change, cluster_id=cluster_id, now=now)
+    if kind == POD.name and BUILD_LABEL in (change.object["metadata"].get("labels") or {}):
+        # Its task says the same, and a little later: a look in between would see half of it.
+        return
     # Secrets are both: of homes, and of what builds and releases are given.
     if kind not in _HOMES or kind == SECRET.name:
         wake(change.object, cluster_id=cluster_id, now=now)

@@ -1,6 +1,5 @@
 """Webservices in a cluster: a Deployment per tool that rolls from one release to the next."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +9,7 @@ from builds.lifecycle.cleaning import Cleaner
 from portal.cluster.base import MANAGER, OWNER_LABEL, Cluster, Manifest, is_ours
 from portal.cluster.home import Home, running_place
 from portal.cluster.kinds import AUTOSCALER, DEPLOYMENT, EVENT, POD, SECRET
+from portal.cluster.stamps import stamped_lines
 from portal.webservices.engines.base import Phase
 from portal.webservices.engines.manifests import (
     APP_LABEL,
@@ -27,7 +27,6 @@ from portal.webservices.engines.manifests import (
 # Bytes of a replica's output, with the times of its lines, that are read at most; the kubelet
 # keeps less.
 OUTPUT = 32 * 1024**2
-_STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 _STUCK = {
     "ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError",
     "CreateContainerError", "RunContainerError",
@@ -150,22 +149,7 @@ class KubernetesWebservices:
             is_stamped=True,
         )
         cleaner = Cleaner(order.secrets)
-        # What comes after the last end of a line was cut off by the limit.
-        stamped = [line.partition(b" ") for line in raw.split(b"\n")[:-1]]
-        return [(_time_of(stamp), cleaner.feed(text + b"\n")) for stamp, _space, text in stamped]
-
-
-def _time_of(stamp: bytes) -> int:
-    """Nanoseconds of such as 2026-05-04T12:00:00.123456789Z, which no datetime can hold.
-
-    0 for anything else.
-    """
-    found = _STAMP.fullmatch(stamp)
-    if not found:
-        return 0
-    moment, fraction, zone = (part.decode() for part in found.groups(default=b""))
-    whole = datetime.fromisoformat(moment + zone).timestamp()
-    return int(whole) * 10**9 + int(fraction.ljust(9, "0") or 0)
+        return [(time, cleaner.feed(line)) for time, line in stamped_lines(raw)]
 
 
 def _own(order: ServiceOrder) -> dict[str, str]:

@@ -13,7 +13,7 @@ from stories.models import (
     Link,
     Record,
 )
-from stories.operations.moving import supersede_by
+from stories.operations.moving import supersede_by, tell_superseded
 from stories.operations.saving import (
     Cause,
     Change,
@@ -58,10 +58,11 @@ def add_link(
     link = make_link(kind.name, source, target, by=by, at=at, anchor=anchor, quote=quote, note=note)
     summary = f"+ {kind.label} {target.ident}"
     revision = save(source, Change(by=by, at=at, cause=cause, summary=summary))
-    others = [target.pk]
-    if kind.name == "supersedes" and source.status in source.kind_of.effective:
-        others += supersede_by(source, at=at, by=by)
-    follow_up(source, revision, others=others)
+    is_effective = kind.name == "supersedes" and source.status in source.kind_of.effective
+    superseded = supersede_by(source, at=at) if is_effective else []
+    others = [target.pk, *(each.record_id for each in superseded)]
+    told = follow_up(source, revision, others=others)
+    tell_superseded(superseded, by=by, told=told)
     return link
 
 

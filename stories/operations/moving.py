@@ -1,5 +1,6 @@
 """Changing the status of records, and what a status brings with it."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from stories.models import (
     Link,
     Record,
     ReviewRound,
+    Revision,
 )
 from stories.operations.meeting import fold_minutes
 from stories.operations.saving import (
@@ -71,8 +73,9 @@ def move(
     cause = Cause.TRANSITION if by else Cause.SYSTEM
     change = Change(by=by, at=at, cause=cause, summary=_status_words(record))
     revision = save(record, change)
-    others = _after_move(record, by=by, at=at)
-    follow_up(record, revision, others=others)
+    superseded = _after_move(record, at=at)
+    told = follow_up(record, revision, others=[each.record_id for each in superseded])
+    tell_superseded(superseded, by=by, told=told)
     return record
 
 
@@ -113,7 +116,7 @@ def _take_status(
         fold_minutes(record)
 
 
-def _after_move(record: Record, *, by: User | None, at: datetime) -> list[int]:
+def _after_move(record: Record, *, at: datetime) -> list[Revision]:
     """What a status brings with it: review rounds, agreed rationales, superseded records."""
     rounds = ReviewRound.objects.filter(record=record, closed_at=None)
     if record.status == "in_review":
@@ -121,20 +124,17 @@ def _after_move(record: Record, *, by: User | None, at: datetime) -> list[int]:
             ReviewRound.objects.create(record=record, opened_at=at)
     else:
         rounds.update(closed_at=at)
-    others = supersede_by(record, at=at, by=by) if record.status in record.kind_of.effective else []
+    superseded = supersede_by(record, at=at) if record.status in record.kind_of.effective else []
     if record.kind == "RA":
         Link.objects.filter(type="justified_by", target=record).update(
             is_agreed=record.status == "agreed"
         )
-    return others
+    return superseded
 
 
-def supersede_by(record: Record, *, at: datetime, by: User | None = None) -> list[int]:
-    """Now that it is in effect, the records that it supersedes are superseded.
-
-    `by` is whoever brought that about, and need not be told.
-    """
-    touched = []
+def supersede_by(record: Record, *, at: datetime) -> list[Revision]:
+    """Now that it is in effect, the records that it supersedes are superseded."""
+    revisions = []
     links = record.links.filter(type="supersedes").select_related("target")
     for link in links:
         old = link.target
@@ -144,12 +144,15 @@ def supersede_by(record: Record, *, at: datetime, by: User | None = None) -> lis
         old.status, old.status_since, old.status_by = "superseded", at, None
         old.status_reason = ""
         Link.objects.filter(type="justified_by", target=old).update(is_agreed=False)
-        revision = save(
-            old, Change(by=None, at=at, cause=Cause.SYSTEM, summary=f"→ {record.ident}")
-        )
-        notify(old, revision, by=by)
-        touched.append(old.pk)
-    return touched
+        change = Change(by=None, at=at, cause=Cause.SYSTEM, summary=f"→ {record.ident}")
+        revisions.append(save(old, change))
+    return revisions
+
+
+def tell_superseded(revisions: Iterable[Revision], *, by: User | None, told: set[int]) -> None:
+    """Tell those who watch records that were superseded, unless they know of the new one."""
+    for revision in revisions:
+        told |= notify(revision.record, revision, by=by, told=told)
 
 
 @transaction.atomic

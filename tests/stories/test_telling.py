@@ -223,7 +223,7 @@ def test_who_watches_two_records_hears_once_of_their_merging(record_of, ada, ali
     assert two.watches.get(user=bob).level == "status"
 
 
-def test_who_decides_is_not_told_what_that_superseded(record_of, wanda, ada, alice):
+def test_who_decides_is_not_told_and_who_watches_both_is_told_once(record_of, ada, alice, bob):
     def decided(title, **links):
         row = {"name": "Stay", "is_do_nothing": True}
         record = record_of(
@@ -231,18 +231,20 @@ def test_who_decides_is_not_told_what_that_superseded(record_of, wanda, ada, ali
             options=[row, {"name": "Go"}], chosen_option="Go", decision_text="t",
             decision_rationale="r", deciders=["ada"], decided_on="2026-05-04",
         )  # fmt: skip
+        watch(record, alice, "all")
         for other in links.values():
             operations.add_link(record, "supersedes", other, by=ada, at=NOW)
-        for to in ("open", "decided"):
-            operations.move(record, to, by=ada, at=NOW)
+        operations.move(record, "open", by=ada, at=NOW)
+        Notification.objects.all().delete()
+        operations.move(record, "decided", by=ada, at=NOW)
         return record
 
     old = decided("Old")
-    watch(old, alice, "status")
+    watch(old, bob, "status")
     decided("New", supersedes=old)
     old.refresh_from_db()
     assert old.status == "superseded"
-    assert told() == ["alice"]
+    assert told() == ["alice", "bob"]
 
 
 # --- choosing ---

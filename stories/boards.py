@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -109,7 +109,7 @@ def findings(request: HttpRequest) -> HttpResponse:
             groups.append(
                 {"check": check, "count": counts[check.code], "flags": list(found[:limit])}
             )
-    groups.sort(key=lambda group: counts[group["check"].code], reverse=True)
+    groups.sort(key=lambda group: (_is_damage(group), group["count"]), reverse=True)
     context = {
         "groups": groups,
         "total": sum(counts.values()),
@@ -118,6 +118,10 @@ def findings(request: HttpRequest) -> HttpResponse:
         "integrity": integrity.state() if may(request.user, "lead") else None,
     }
     return render(request, "stories/findings.html", context)
+
+
+def _is_damage(group: Mapping[str, Any]) -> bool:
+    return bool(group["check"].severity == Severity.DAMAGE)
 
 
 @requires("public")

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import DatabaseError, transaction
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, QuerySet, TextField
@@ -186,12 +187,13 @@ class Known:
 UNKNOWN = Known(None, None, (), "")
 
 
-def latest(names: Iterable[str]) -> Mapping[str, Known]:
-    """What is known of each metric, in two queries."""
+def latest(names: Iterable[str], until: date | None = None) -> Mapping[str, Known]:
+    """What is known of each metric, or was known at the end of a day, in three queries."""
     wanted = [name for name in set(names) if name]
     if not wanted:
         return {}
     newest = Reading.objects.filter(metric__in=wanted).order_by()
+    newest = newest.filter(on__lte=until) if until else newest
     with_value = newest.filter(value__isnull=False).values("metric").annotate(on=Max("on"))
     overall = newest.values("metric").annotate(on=Max("on"))
     days = {(row["metric"], row["on"]) for row in [*with_value, *overall]}
@@ -207,9 +209,16 @@ def latest(names: Iterable[str]) -> Mapping[str, Known]:
 
 
 def history(name: str, today: date) -> list[Reading]:
-    """The readings of the last months, oldest first."""
+    """The readings of the months before a day, oldest first."""
     since = today - timedelta(days=HISTORY_DAYS)
-    return list(Reading.objects.filter(metric=name, on__gte=since).order_by("on"))
+    return list(Reading.objects.filter(metric=name, on__range=(since, today)).order_by("on"))
+
+
+def named(fields: Mapping[str, Any]) -> list[str]:
+    """The metrics that a record names: its own, and those of its rows."""
+    rows = [*fields.get("evidence", []), *fields.get("expected_effect", [])]
+    names = [fields.get("metric"), *(row.get("metric") for row in rows)]
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def unused(names: Iterable[str], now: datetime, span: timedelta) -> set[str]:

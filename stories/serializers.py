@@ -410,6 +410,55 @@ class OutlookSerializer(serializers.Serializer):
     steps = StepSerializer(source="seen.steps", many=True)
 
 
+class DaySerializer(serializers.Serializer):
+    on = serializers.DateField()
+
+
+class NeighbourSerializer(serializers.Serializer):
+    """What stood at the other end of a link; null where that was withheld or not there."""
+
+    type = serializers.CharField()
+    to = serializers.CharField(source="ident")
+    title = serializers.CharField(source="record.title", default=None, allow_null=True)
+    status = serializers.CharField(source="record.status", default=None, allow_null=True)
+    version = serializers.CharField(
+        source="record.fields.version", default=None, help_text="Of a cluster."
+    )
+
+
+class KnownSerializer(serializers.Serializer):
+    """The newest reading of that day that had a value; `error` if there was none newer."""
+
+    metric = serializers.CharField()
+    value = serializers.FloatField(source="known.value", allow_null=True)
+    at = serializers.DateTimeField(source="known.at", allow_null=True)
+    sample = serializers.ListField(source="known.sample", child=serializers.CharField())
+    error = serializers.CharField(source="known.error")
+
+
+class PastFlagSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Flag
+        fields = ["code", "sentence", "raised_at"]
+        read_only_fields = fields
+
+
+class PastSerializer(serializers.Serializer):
+    """A record at the end of a day; `withheld` says why its text is null."""
+
+    record = serializers.CharField(source="past.revision.record.ident")
+    on = serializers.DateField()
+    version = serializers.IntegerField(source="past.revision.number")
+    withheld = serializers.CharField(source="past.revision.withheld")
+    title = serializers.CharField(source="past.record.title", default=None, allow_null=True)
+    status = serializers.CharField(source="past.record.status", default=None, allow_null=True)
+    content = serializers.JSONField(source="past.record.fields", default=None)
+    links = NeighbourSerializer(source="past.links", many=True)
+    findings = PastFlagSerializer(source="past.flags", many=True)
+    readings = KnownSerializer(many=True)
+    outlooks = OutlookSerializer(many=True)
+
+
 class PreviewSerializer(serializers.Serializer):
     text = serializers.CharField(
         max_length=200_000, allow_blank=True, trim_whitespace=False, write_only=True

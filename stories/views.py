@@ -1,7 +1,7 @@
 """Pages that show a record: as it is, as it was, its history and its discussion."""
 
-from collections.abc import Mapping
-from datetime import datetime, time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -16,16 +16,13 @@ from django.views.decorators.http import require_GET
 from portal.accounts.models import User
 from portal.accounts.permissions import requires
 from portal.tools.models import Tool
-from stories import evidence, guards, operations, pictures, presentation
+from stories import evidence, figures, guards, operations, past, presentation
 from stories.checks import CHECKS, outlooks
 from stories.kinds import INVERSES, KINDS, LINK_TYPES, Label
 from stories.models import Comment, Flag, Record, Review, Watch
 from stories.roles import may, may_edit
 
 PAGE_SIZE = 50
-
-
-TOOLS_SHOWN = 12
 
 
 def find(ident: str) -> Record:
@@ -56,10 +53,10 @@ def record_page(request: HttpRequest, ident: str, slug: str = "") -> HttpRespons
         "moves": _moves(request, record, now),
         "supports": list(record.supports.select_related("user", "tool")),
         "link_types": _link_types(record),
-        "evidence": _evidence(record, now),
-        "effects": _effects(record),
-        "use": _use(record, now),
-        "outlooks": _outlooks(record, now),
+        "evidence": figures.proof(record, now),
+        "effects": figures.effects(record, now),
+        "use": figures.use(record, now),
+        "outlooks": figures.outlooks(outlooks(record, now) if record.kind == "UP" else ()),
         "minutes": list(record.minutes.all()) if record.kind == "MT" else [],
         "cited": _cited_lines(record),
         "my_tools": _tools_of(request),
@@ -100,18 +97,27 @@ def _as_of(request: HttpRequest, record: Record, day: str) -> HttpResponse:
     if on is None:
         messages.error(request, _("Write the day as 2026-12-31."))
         return redirect(record)
-    end = timezone.make_aware(datetime.combine(on, time.max))
-    revision = record.revisions.filter(at__lte=end, suppressed="").first()
-    context = head(request, record, "record") | {"on": on, "revision": revision}
-    if revision and not revision.withheld:
-        context["sections"] = presentation.sections(record.kind_of, revision.snapshot["fields"])
-        context["links"] = revision.snapshot["links"]
+    then = past.look(record, past.end_of(on))
+    context = head(request, record, "record") | {"on": on, "past": then}
+    if then and then.record:
+        context |= {
+            "sections": presentation.sections(record.kind_of, then.record.fields),
+            "flags": _known(then.flags),
+            "evidence": figures.proof(then.record, then.moment),
+            "effects": figures.effects(then.record, then.moment),
+            "use": figures.use(then.record, then.moment),
+            "outlooks": figures.outlooks(past.outlooks(then)),
+            "cited": {},
+        }
     return render(request, "stories/record_as_of.html", context)
 
 
 def _flags(record: Record) -> list[dict[str, Any]]:
-    found = Flag.objects.filter(record=record, cleared_at=None)
-    return [{"flag": flag, "check": CHECKS[flag.code]} for flag in found if flag.code in CHECKS]
+    return _known(Flag.objects.filter(record=record, cleared_at=None))
+
+
+def _known(flags: Iterable[Flag]) -> list[dict[str, Any]]:
+    return [{"flag": flag, "check": CHECKS[flag.code]} for flag in flags if flag.code in CHECKS]
 
 
 def _moves(request: HttpRequest, record: Record, now: datetime) -> list[dict[str, Any]]:
@@ -147,73 +153,6 @@ def _link_types(record: Record) -> list[tuple[str, Label]]:
         if any(each.allows(source, kind) for source in KINDS) and not each.any_kinds
     ]
     return out + back
-
-
-def _evidence(record: Record, now: datetime) -> list[dict[str, Any]]:
-    """Each claim of a rationale with the number then, now and the change."""
-    if record.kind != "RA":
-        return []
-    rows = record.fields["evidence"]
-    known = evidence.latest(row["metric"] for row in rows)
-    found = []
-    for row in rows:
-        seen = known.get(row["metric"], evidence.UNKNOWN)
-        readings = evidence.history(row["metric"], now.date()) if row["metric"] else []
-        found.append(
-            {
-                "row": row,
-                "known": seen,
-                "change": evidence.change(row["seen_value"], seen.value),
-                "metric": evidence.METRICS.get(row["metric"]),
-                "spark": pictures.sparkline(
-                    [each.value for each in readings], _("The last 90 days")
-                ),
-            }
-        )
-    return found
-
-
-def _effects(record: Record) -> list[dict[str, Any]]:
-    """What a decision was expected to bring, beside what is measured now."""
-    rows = record.fields.get("expected_effect", [])
-    known = evidence.latest(row["metric"] for row in rows)
-    return [
-        {
-            "row": row,
-            "metric": evidence.METRICS.get(row["metric"]),
-            "known": known.get(row["metric"], evidence.UNKNOWN),
-        }
-        for row in rows
-    ]
-
-
-def _use(record: Record, now: datetime) -> dict[str, Any] | None:
-    """How much a feature is used, by whom, and how that went lately."""
-    name = record.fields.get("metric")
-    if not name:
-        return None
-    known = evidence.latest([name]).get(name, evidence.UNKNOWN)
-    readings = evidence.history(name, now.date())
-    return {
-        "metric": evidence.METRICS.get(name),
-        "known": known,
-        "tools": known.sample[:TOOLS_SHOWN],
-        "spark": pictures.sparkline([each.value for each in readings], _("The last 90 days")),
-    }
-
-
-def _outlooks(record: Record, now: datetime) -> list[dict[str, Any]]:
-    if record.kind != "UP":
-        return []
-    return [
-        {
-            "cluster": cluster,
-            "outlook": seen,
-            "picture": pictures.timeline(seen, seen.end),
-            "share": round(seen.supported_share * 100),
-        }
-        for cluster, seen in outlooks(record, now)
-    ]
 
 
 def _cited_lines(record: Record) -> dict[str, list[Record]]:

@@ -39,6 +39,7 @@ from stories.api.showing import (
     DecisionWikitext,
     PolicyOutlook,
     Preview,
+    RecordAsOf,
     RecordTrace,
 )
 from stories.api.talking import (
@@ -94,6 +95,7 @@ urlpatterns = [
     path(f"{_RECORD}watch/", RecordWatch.as_view(), name="api_record_watch"),
     path(f"{_RECORD}minutes/", Minutes.as_view(), name="api_minutes"),
     path(f"{_RECORD}trace/", RecordTrace.as_view(), name="api_trace"),
+    path(f"{_RECORD}as-of/", RecordAsOf.as_view(), name="api_record_as_of"),
     path(f"{_RECORD}outlook/", PolicyOutlook.as_view(), name="api_outlook"),
     path(f"{_RECORD}madr/", DecisionMadr.as_view(), name="api_madr"),
     path(f"{_RECORD}wikitext/", DecisionWikitext.as_view(), name="api_wikitext"),

@@ -1,13 +1,15 @@
 """REST: a record in other forms: its trace, its outlook, texts that others read, a preview."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,14 +17,16 @@ from rest_framework.views import APIView
 
 from portal.accounts.permissions import RECORDS
 from portal.tools.api import ReadOrSignIn
-from stories import tracing
+from stories import evidence, past, tracing
 from stories.api.base import find
 from stories.checks import outlooks
 from stories.decisions import to_madr, to_wikitext
 from stories.models import Record
 from stories.serializers import (
+    DaySerializer,
     OutlookSerializer,
     PaceSerializer,
+    PastSerializer,
     PreviewSerializer,
     TraceSerializer,
 )
@@ -43,6 +47,32 @@ class RecordTrace(APIView):
     def get(self, request: Request, ident: str) -> Response:
         nodes, edges = tracing.trace(find(ident), request.query_params.get("line", ""))
         return Response(TraceSerializer({"nodes": nodes, "edges": edges}).data)
+
+
+class RecordAsOf(APIView):
+    """A record at the end of a day: text, links, findings, readings and outlooks of that day."""
+
+    required_role = "public"
+    scopes = RECORDS
+    permission_classes = [ReadOrSignIn]
+
+    @extend_schema(parameters=[DaySerializer], responses=PastSerializer)
+    def get(self, request: Request, ident: str) -> Response:
+        asked = DaySerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        day = asked.validated_data["on"]
+        found = past.look(find(ident), past.end_of(day))
+        if found is None:
+            raise NotFound(_("It was not there yet."))
+        rows = [{"cluster": cluster, "seen": seen} for cluster, seen in past.outlooks(found)]
+        shown = {"past": found, "on": day, "readings": _readings(found), "outlooks": rows}
+        return Response(PastSerializer(shown).data)
+
+
+def _readings(found: past.Past) -> list[dict[str, Any]]:
+    names = evidence.named(found.record.fields) if found.record else []
+    known = evidence.latest(names, found.moment.date())
+    return [{"metric": name, "known": known.get(name, evidence.UNKNOWN)} for name in names]
 
 
 class PolicyOutlook(APIView):

@@ -8,7 +8,7 @@ but for a story without a feature.
 from stories.checks import kept, reasons, wishes, work
 from stories.checks.base import CHECKS, Check, Severity
 from stories.checks.flags import refresh
-from stories.checks.platform import outlooks, upstream
+from stories.checks.platform import outlooks, outlooks_of, releases, upstream
 
 __all__ = [
     "CHECKS",
@@ -16,8 +16,10 @@ __all__ = [
     "Severity",
     "kept",
     "outlooks",
+    "outlooks_of",
     "reasons",
     "refresh",
+    "releases",
     "upstream",
     "wishes",
     "work",

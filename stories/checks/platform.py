@@ -18,10 +18,10 @@ from stories.models import Link, Record, RecordQuerySet
 )
 def _past_eol(records: RecordQuerySet, now: datetime) -> Found:
     clusters = list(of("CL")(records))
-    releases = {each.minor: each for each in upstream()} if clusters else {}
+    known = {each.minor: each for each in upstream()} if clusters else {}
     for cluster in clusters:
         minor = cadence.minor_of(cluster.fields["version"])
-        past = cadence.past_end_of_life(releases.get(minor), now.date()) if minor else None
+        past = cadence.past_end_of_life(known.get(minor), now.date()) if minor else None
         if past is not None and past > 0:
             sentence = _("%(version)s has been past its end of life for %(days)d days.")
             yield cluster, sentence % {"version": cluster.fields["version"], "days": past}
@@ -29,10 +29,15 @@ def _past_eol(records: RecordQuerySet, now: datetime) -> Found:
 
 def upstream() -> list[cadence.Release]:
     """Kubernetes' releases as the records know them."""
+    return releases(Record.objects.undone().filter(kind="UR"))
+
+
+def releases(records: Iterable[Record]) -> list[cadence.Release]:
+    """Kubernetes' releases as these records of releases know them."""
     found = []
-    for record in Record.objects.undone().filter(kind="UR", fields__component="Kubernetes"):
+    for record in records:
         minor = cadence.minor_of(record.fields["minor"])
-        if minor:
+        if minor and record.fields["component"] == "Kubernetes" and not record.is_closed:
             found.append(
                 cadence.Release(minor, record.day("released_on"), record.day("end_of_life"))
             )
@@ -89,13 +94,13 @@ def _done(steps: Iterable[Record]) -> Iterator[tuple[date, str, str]]:
 )
 def _hopeless(records: RecordQuerySet, now: datetime) -> Found:
     policies = list(of("UP", "in_force")(records))
-    releases = upstream() if policies else []
+    known = upstream() if policies else []
     links = Link.objects.filter(type="governs", source__in=policies).select_related("target")
     governed: dict[int, list[Record]] = {}
     for link in links:
         governed.setdefault(link.source_id, []).append(link.target)
     for policy in policies:
-        seen = _outlooks(policy, governed.get(policy.pk, ()), releases, now)
+        seen = outlooks_of(policy, governed.get(policy.pk, ()), known, now)
         behind = [cluster.ident for cluster, outlook in seen if outlook.never_catches_up]
         if behind:
             names = {"cluster": ", ".join(behind)}
@@ -110,22 +115,23 @@ def outlooks(
     Another `pace` than the policy's shows where that would lead.
     """
     links = policy.links.filter(type="governs").select_related("target")
-    return _outlooks(policy, [link.target for link in links], upstream(), now, pace)
+    return outlooks_of(policy, [link.target for link in links], upstream(), now, pace)
 
 
-def _outlooks(
+def outlooks_of(
     policy: Record,
     clusters: Iterable[Record],
-    releases: Sequence[cadence.Release],
+    known: Sequence[cadence.Release],
     now: datetime,
     pace: float | None = None,
 ) -> list[tuple[Record, cadence.Outlook]]:
+    """Where it leads these clusters, by the releases that are known."""
     pace = policy.fields["upgrades_per_year"] if pace is None else pace
     start = policy.day("starts_on") or now.date()
     found = []
     for cluster in clusters:
         minor = cadence.minor_of(cluster.fields["version"])
         if minor and pace is not None:
-            seen = cadence.outlook(releases, version=minor, start=start, upgrades_per_year=pace)
+            seen = cadence.outlook(known, version=minor, start=start, upgrades_per_year=pace)
             found.append((cluster, seen))
     return found

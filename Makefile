@@ -6,9 +6,9 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps --require-hashes
 
 # The embedded default: one machine, development identity. Production sets its own environment.
-run check bench migrations: export PORTAL_DEBUG ?= true
+run check bench migrations messages: export PORTAL_DEBUG ?= true
 
-.PHONY: help setup setup-dev assets run test test-postgres test-cluster check check-security format bench bench-cluster lock migrations clean
+.PHONY: help setup setup-dev assets run test test-postgres test-cluster check check-security format bench bench-cluster lock migrations messages clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -86,6 +86,14 @@ bench-cluster: setup-dev ## Measure the portal on a simulated Kubernetes cluster
 
 migrations: setup-dev ## Write the migrations that the models ask for
 	$(BIN)/python manage.py makemigrations
+
+messages: setup-dev ## Collect what people read for a translation, and compile it: LANGUAGE=ar (needs gettext)
+	@command -v msgfmt >/dev/null || { echo "gettext is missing. Install it, for example: apt install gettext"; exit 1; }
+	@test -n "$(LANGUAGE)" || { echo "Say which language: make messages LANGUAGE=ar"; exit 1; }
+	@mkdir -p portal/locale
+	$(BIN)/python manage.py makemessages --locale $(LANGUAGE) --no-obsolete --add-location file \
+		--ignore 'tests/*' --ignore 'benchmarks/*' --ignore 'examples/*' --ignore 'deploy/*'
+	$(BIN)/python manage.py compilemessages --locale $(LANGUAGE)
 
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 lock: ## Resolve the dependencies anew (needs uv)

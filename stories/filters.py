@@ -18,7 +18,7 @@ FROM, UNTIL = "_from", "_until"
 # Days that every record has.
 _DAYS = {
     "changed": ("updated_at", _lazy("Changed")),
-    "in_status": ("status_since", _lazy("In its status since")),
+    "in_status": ("status_since", _lazy("Status since")),
     "look_again": ("look_again_on", _lazy("Look again on")),
 }
 _RANGED = (kinds.DATE, kinds.NUMBER)

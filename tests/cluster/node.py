@@ -29,7 +29,7 @@ def start_node(
 def _start_containerd(processes: Processes, machine: Machine, *, registry: str, pause: str) -> None:
     folder = processes.folder
     _write_network(folder / "cni", machine)
-    _trust(folder / "registries", registry)
+    trust(folder / "registries", registry)
     config = folder / "containerd.toml"
     config.write_text(_containerd(folder, pause))
     # The kubelet ends when nobody listens there yet.
@@ -78,7 +78,8 @@ def _write_runc(folder: Path) -> Path:
     return wrapper
 
 
-def _trust(folder: Path, registry: str) -> None:
+def trust(folder: Path, registry: str) -> None:
+    """Have the node pull from there without TLS; may come later, too."""
     place = folder / registry
     place.mkdir(parents=True)
     place.joinpath("hosts.toml").write_text(f'[host."http://{registry}"]\n')

@@ -19,9 +19,10 @@ from builds.tasks import engine_of
 from portal.cluster.rights import cluster_role
 from portal.clusters.checking import check
 from portal.clusters.connections import connect
-from portal.clusters.models import RegistryPlace, Relocation
+from portal.clusters.models import RegistryPlace, RegistryState, Relocation
 from portal.clusters.operations import add_cluster
 from portal.clusters.places import mark_places
+from portal.clusters.registries import look as look_at_registry
 from portal.clusters.states import RelocationStatus
 from portal.tools.models import Tool
 from portal.tools.operations import register_tool, set_variable
@@ -31,6 +32,8 @@ from portal.webservices.moving import cancel_move, start_move
 from portal.webservices.registries import keep_place
 from portal.webservices.states import Status
 from tests.cluster import ingress, metrics, tekton
+from tests.cluster.cable import Cable
+from tests.cluster.node import trust
 from tests.cluster.simulated import start_simulation
 from tests.git_server import GitServer
 from tests.webservices.places import Worker
@@ -361,6 +364,57 @@ def test_what_is_not_there_is_told_in_words(tool, source, alice):
     build, _is_new = start_build(fez, by=alice, source=nothing, at=timezone.now())
     build = follow(build, until=is_over)
     assert build.reason_code == Reason.SOURCE_NOT_FOUND, output(build)
+
+
+AWAY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\nConnection: close\r\n\r\naway"
+
+
+@pytest.fixture
+def wire(lab, cluster):
+    """The way to the registry, for builds, the node and the portal."""
+    host, _colon, port = lab.registry.partition(":")
+    wire = Cable(host, int(port), at=lab.host)
+    cluster.registry = f"{lab.host}:{wire.port}"
+    cluster.save(update_fields=["registry"])
+    trust(lab.folder / "registries", cluster.registry)
+    yield wire
+    wire.close()
+
+
+def test_a_registry_that_answers_503_stops_what_is_new_and_nothing_else(
+    lab, wire, cluster, tool, source, alice
+):
+    tam = tool("tam")
+    build_and_deploy(tam, source("tam", index_html="<h1>First</h1>"), alice)
+    serve(tam, until=is_live(1))
+    assert "First" in page(lab, "tam")
+    second = source("tam", index_html="<h1>Second</h1>")
+    # It goes away while the image is written.
+    wire.answer(AWAY, cue=b"POST /v2/tool-tam/tam/blobs/uploads/")
+    build, _is_new = start_build(tam, by=alice, source=second, at=timezone.now())
+    build = follow(build, until=is_over)
+    assert build.reason_code == Reason.EXPORT_FAILED, output(build)
+    assert "start the build again" in build.reason
+    assert "503" in output(build)
+    state = RegistryState.objects.get(cluster=cluster)
+    look_at_registry(state, now=timezone.now())
+    assert "503" in state.trouble
+    wire.heal()
+    look_at_registry(state, now=timezone.now())
+    assert state.trouble == ""
+    # It goes away before the node has pulled.
+    build, _is_new = start_build(tam, by=alice, source=second, at=timezone.now())
+    build = follow(build, until=is_over)
+    assert build.status == BuildStatus.SUCCEEDED, f"{build.reason}\n{output(build)}"
+    wire.answer(AWAY)
+    operations.deploy(build.image, by=alice, at=timezone.now())
+    waits = "processes__probe_answer__contains"
+    serve(tam, until=lambda seen: seen.releases.filter(**{waits: "ImagePull"}).exists())
+    assert "First" in page(lab, "tam")
+    wire.heal()
+    serve(tam, until=is_live(2))
+    time.sleep(8)
+    assert "Second" in page(lab, "tam")
 
 
 @pytest.fixture(scope="module")

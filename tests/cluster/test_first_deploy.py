@@ -390,7 +390,7 @@ def test_a_registry_that_answers_503_stops_what_is_new_and_nothing_else(
     assert "First" in page(lab, "tam")
     second = source("tam", index_html="<h1>Second</h1>")
     # It goes away while the image is written.
-    wire.answer(AWAY, cue=b"POST /v2/tool-tam/tam/blobs/uploads/")
+    wire.answer(AWAY, cue=b"PATCH /v2/tool-tam/tam/blobs/uploads/")
     build, _is_new = start_build(tam, by=alice, source=second, at=timezone.now())
     build = follow(build, until=is_over)
     assert build.reason_code == Reason.EXPORT_FAILED, output(build)

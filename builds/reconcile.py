@@ -32,6 +32,8 @@ from portal.tools.operations import Variable, record_event, seal, unseal, variab
 QUEUED = timedelta(seconds=2)
 # Looks at one call, so that a flood of output is taken over quickly but the task stays short.
 READS_AT_ONCE = 8
+# How Harbor refuses what is more than a project may hold, and within how many bytes from the end.
+FULL, LAST_WORDS = b"will exceed the configured upper limit", 4096
 
 
 def reconcile(build: Build, *, engine: BuildEngine, now: datetime) -> timedelta | None:
@@ -160,11 +162,21 @@ def _finish(build: Build, seen: Observation, *, now: datetime) -> timedelta:
             "Nothing is wrong with your code; start the build again."
         )
         end_build(build, Status.FAILED, now=now, reason_code=Reason.ENGINE_LOST, reason=reason)
+    elif seen.reason_code == Reason.EXPORT_FAILED and _is_full(build):
+        reason = _(
+            "The tool's place in the registry is full. Let go of releases whose images are kept, "
+            "or ask for more storage on the tool's page Quotas; then start the build again."
+        )
+        end_build(build, Status.FAILED, now=now, reason_code=Reason.REGISTRY_FULL, reason=reason)
     else:
         code = seen.reason_code or Reason.ENGINE_ERROR
         status = Status.TIMED_OUT if code == Reason.TIMED_OUT else Status.FAILED
         end_build(build, status, now=now, reason_code=code, reason=seen.reason)
     return timedelta(0)
+
+
+def _is_full(build: Build) -> bool:
+    return FULL in logs.read(build, offset=max(0, build.log_size - LAST_WORDS), limit=LAST_WORDS)
 
 
 def _succeed(build: Build, made: BuiltImage, *, now: datetime) -> None:

@@ -48,3 +48,4 @@ class Reason(StrEnum):
     EVICTED = "evicted"
     ADMISSION_REFUSED = "admission-refused"
     REGISTRY_FAILED = "registry-failed"
+    REGISTRY_FULL = "registry-full"

@@ -70,6 +70,23 @@ def test_an_order_that_the_engine_will_never_run_fails(build, engine):
     assert build.reason == "There is no room."
 
 
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("DENIED: adding 2 MiB of storage resource, which when updated to current usage of 9 MiB "
+         "will exceed the configured upper limit of 10 MiB.", Reason.REGISTRY_FULL),
+        ("500 Internal Server Error", Reason.EXPORT_FAILED),
+    ],
+)  # fmt: skip
+def test_an_image_that_cannot_be_written_may_be_too_much(build, engine, said, code):
+    look(build, engine)
+    engine.output["hat-1"] = b"x" * 9000 + f"\nERROR: failed to export: {said}\n".encode()
+    engine.builds["hat-1"] = Observation(Phase.FAILED, reason_code=Reason.EXPORT_FAILED, reason="x")
+    build = look(build, engine)
+    assert build.reason_code == code
+    assert ("Quotas" in build.reason) == (code == Reason.REGISTRY_FULL)
+
+
 def test_success_makes_an_image(build, engine):
     look(build, engine)
     engine.succeed("hat-1")

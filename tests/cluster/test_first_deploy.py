@@ -417,6 +417,22 @@ def test_a_registry_that_answers_503_stops_what_is_new_and_nothing_else(
     assert "Second" in page(lab, "tam")
 
 
+def test_a_full_project_of_a_harbor_is_told_as_such(lab, wire, tool, source, alice):
+    said = (
+        b"adding 2.1 MiB of storage resource, which when updated to current usage of 8.3 MiB "
+        b"will exceed the configured upper limit of 10.0 MiB."
+    )
+    body = b'{"errors":[{"code":"DENIED","message":"%s"}]}' % said
+    head = b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\n"
+    full = head + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    wire.answer(full, cue=b"PATCH /v2/tool-toque/toque/blobs/uploads/")
+    code = source("toque", index_html="<h1>Large</h1>")
+    build, _is_new = start_build(tool("toque"), by=alice, source=code, at=timezone.now())
+    build = follow(build, until=is_over)
+    assert build.reason_code == Reason.REGISTRY_FULL, output(build)
+    assert "page Quotas" in build.reason
+
+
 @pytest.fixture(scope="module")
 def simulation():
     """Another cluster with an API server of its own; of its pods it is only said that they run."""

@@ -1,9 +1,45 @@
 """Whom a text names with @, and whom it does not."""
 
+from html import unescape
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from portal.accounts.models import User
 from stories.mentions import marked, names_in, people
+from stories.text import render
+
+PIECES = [
+    "@alice",
+    "@",
+    "@b'c",
+    "سلمى",
+    "@سلمى",
+    " ",
+    "\n",
+    "\n\n",
+    "`",
+    "*",
+    "&",
+    "&lt;",
+    "<b>",
+    "x",
+    ".",
+    ",",
+    "'",
+    "’s",
+    "_",
+    "FT-1",
+    "](http://a)",
+    "\\",
+    "> ",
+    "- ",
+    "#",
+    "\u200f",
+    "/",
+    "\xa0",
+]
 
 
 def named(text):
@@ -85,3 +121,14 @@ def test_no_name_brings_html_along():
     assert "<script>" not in html
     sneaky = '[x](http://a "></a> @alice FT-2 <img src=x onerror=alert(1)>")'
     assert "<img" not in marked(sneaky, {"alice"})
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_marking_adds_marks_alone(text):
+    known = {one for each in names_in([text]) for one in each}
+    html = marked(text, known)
+    plain = html.replace('<strong class="mention"><bdi>', "").replace("</bdi></strong>", "")
+    assert unescape(plain) == unescape(render(text))
+    assert html.count('class="mention"') >= len(names_in([text]))
+    assert marked(text, set()) == render(text)

@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
+from portal.tools.audit import record_event
 from stories import checks
 from stories.files import BadFile, Draft, file_name, parse, to_markdown
 from stories.kinds import KINDS, split_ident
@@ -128,6 +129,9 @@ def import_records(
         except TooNew as error:
             raise BadFile(draft.name, 1, str(error)) from error
     _agree(touched)
+    told = {name: idents for name, idents in vars(report).items() if idents and name != "unchanged"}
+    if told:
+        record_event(None, by=by, action="records.imported", summary=summary, after=told, at=at)
     checks.refresh(at, [record.pk for record in touched.values()])
     return report
 

@@ -125,5 +125,6 @@ class RevisionSuppress(APIView):
         revisions = find(ident).revisions.select_related("record")
         revision = get_object_or_404(revisions, number=number)
         reason = given.validated_data["reason"]
-        attempt(operations.suppress, revision, by=person(request), reason=reason)
+        by, now = person(request), timezone.now()
+        attempt(operations.suppress, revision, by=by, at=now, reason=reason)
         return Response(status=status.HTTP_204_NO_CONTENT)

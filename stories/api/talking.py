@@ -113,7 +113,7 @@ class SupportList(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, ident: str) -> Response:
-        operations.withdraw_support(present(ident), by=person(request))
+        operations.withdraw_support(present(ident), by=person(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -61,5 +61,8 @@ def revision_suppress(request: MemberRequest, ident: str, number: int) -> HttpRe
         Revision.objects.select_related("record"), record=find(ident), number=number
     )
     reason = request.POST.get("reason", "")
-    attempt(request, lambda: operations.suppress(revision, by=request.user, reason=reason))
+    attempt(
+        request,
+        lambda: operations.suppress(revision, by=request.user, at=timezone.now(), reason=reason),
+    )
     return redirect("record_history", ident)

@@ -78,7 +78,7 @@ def review_add(request: MemberRequest, record: Record) -> HttpResponse:
 def support_set(request: MemberRequest, record: Record) -> HttpResponse:
     sent = request.POST
     if "withdraw" in sent:
-        operations.withdraw_support(record, by=request.user)
+        operations.withdraw_support(record, by=request.user, at=timezone.now())
         return redirect(record)
     tool = Tool.objects.filter(name=sent.get("tool", "")).first() if sent.get("tool") else None
     weight = sent.get("weight", "1")

@@ -23,6 +23,7 @@ from stories.operations.saving import (
     refuse,
     save,
 )
+from stories.operations.trail import leave
 from stories.operations.writing import check_quote
 from stories.roles import is_own_draft, may
 
@@ -185,5 +186,9 @@ def confirm_link(link: Link, *, by: User, at: datetime, version: int) -> None:
     target = Record.objects.select_for_update().get(pk=link.target_id)
     if not target.material_version <= version <= target.version:
         raise TargetMoved(target)
+    before = {"version": link.target_version_seen}
     Link.objects.filter(pk=link.pk).update(target_version_seen=target.material_version)
+    after = {"version": target.material_version}
+    summary = f"{link.type} {target.ident}"
+    leave(link.source, "link-confirmed", by=by, at=at, summary=summary, before=before, after=after)
     checks.refresh(at, [link.source_id])

@@ -16,6 +16,7 @@ from stories.models import (
 from stories.operations.mentioning import mentioned
 from stories.operations.saving import TRIES, NotAllowed, Stale, refuse
 from stories.operations.telling import tell
+from stories.operations.trail import leave
 from stories.operations.writing import edit_record
 from stories.roles import may
 from stories.schema import keep_numbers, split_line
@@ -31,6 +32,7 @@ def fold_minutes(record: Record) -> None:
     record.minutes.all().delete()
 
 
+@transaction.atomic
 def write_minute(meeting: Record, *, topic: int, text: str, by: User, at: datetime) -> MinuteLine:
     """Add a line while the meeting goes on; any number of people may, none loses a line."""
     if not may(by, "contributor"):
@@ -44,6 +46,8 @@ def write_minute(meeting: Record, *, topic: int, text: str, by: User, at: dateti
     minute = _add_minute(meeting, topic, line, by=by, at=at)
     said = f"{meeting.ident}: {by.username}: {minute.text}"
     tell(meeting, said, by=by, at=at, levels=(), mentioned=named)
+    told = {"speaker": minute.speaker, "text": minute.text}
+    leave(meeting, "noted", by=by, at=at, summary=str(minute), after=told)
     return minute
 
 

@@ -1,6 +1,7 @@
 """Changing the status of records, and what a status brings with it."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime
 
 from django.db import transaction
@@ -27,6 +28,7 @@ from stories.operations.saving import (
     refuse,
     save,
 )
+from stories.operations.trail import leave
 from stories.roles import may
 
 
@@ -69,6 +71,7 @@ def move(
         )
     if missing:
         raise Refused(*missing)
+    _tell_override(Attempt(record, found, by, at, override))
     _take_status(record, found, by=by, at=at, reason=reason or override, again=look_again_on)
     cause = Cause.TRANSITION if by else Cause.SYSTEM
     change = Change(by=by, at=at, cause=cause, summary=_status_words(record))
@@ -77,6 +80,16 @@ def move(
     told = follow_up(record, revision, others=[each.record_id for each in superseded])
     tell_superseded(superseded, by=by, told=told)
     return record
+
+
+def _tell_override(attempt: Attempt) -> None:
+    """What a lead passed over, if anything; the revision has room for one reason only."""
+    passed = guards.missing(replace(attempt, override="")) if attempt.override else []
+    if passed:
+        told = {"because": attempt.override, "missing": [each.sentence for each in passed]}
+        summary = f"→ {attempt.move.to}"
+        by, at = attempt.by, attempt.at
+        leave(attempt.record, "overridden", by=by, at=at, summary=summary, after=told)
 
 
 def _move_to(record: Record, to: str) -> Move:

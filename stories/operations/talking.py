@@ -1,6 +1,7 @@
 """What people say about records: comments, reviews, support; and who is told."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -23,6 +24,7 @@ from stories.operations.mentioning import mentioned
 from stories.operations.moving import move
 from stories.operations.saving import NotAllowed, refuse
 from stories.operations.telling import tell, watch_by_default
+from stories.operations.trail import leave
 from stories.roles import may
 
 
@@ -64,14 +66,19 @@ def add_comment(
     watch_by_default(record, [by])
     text = f"{record.ident}: {by.username}: {body}"
     tell(record, text, by=by, at=at, mentioned=named, comment=comment)
+    leave(record, "commented", by=by, at=at, after={"comment": comment.pk, "kind": kind})
     return comment
 
 
+@transaction.atomic
 def resolve_comment(comment: Comment, *, by: User, at: datetime) -> None:
     """Its author or a lead resolves a comment; the system may then approve the record."""
     if comment.author_id != by.pk and not may(by, "lead"):
         raise NotAllowed(Missing("not-allowed", _("Its author or a lead resolves a concern.")))
-    Comment.objects.filter(pk=comment.pk, resolved_at=None).update(resolved_at=at, resolved_by=by)
+    unresolved = Comment.objects.filter(pk=comment.pk, resolved_at=None)
+    if unresolved.update(resolved_at=at, resolved_by=by):
+        told = {"comment": comment.pk, "kind": comment.kind}
+        leave(comment.record, "comment-resolved", by=by, at=at, after=told)
     approve_if_due(comment.record, at=at)
 
 
@@ -88,15 +95,17 @@ def review(record: Record, *, by: User, at: datetime, verdict: str, text: str = 
     if verdict not in Review.Verdict.values:
         raise refuse("no-verdict", _("Choose a verdict."), "verdict")
     named = mentioned([text], field="text")
-    found, _is_new = Review.objects.update_or_create(
-        round=round_,
-        reviewer=by,
-        version=record.material_version,
-        defaults={"verdict": verdict, "text": text, "at": at},
+    version = record.material_version
+    earlier = round_.reviews.filter(reviewer=by, version=version)
+    before = earlier.values("verdict", "text").first()
+    found, _is_new = round_.reviews.update_or_create(
+        reviewer=by, version=version, defaults={"verdict": verdict, "text": text, "at": at}
     )
+    told = {"version": version, "verdict": verdict, "text": text}
+    leave(record, "reviewed", by=by, at=at, before=before, after=told)
     watch_by_default(record, [by])
-    told = f"{record.ident}: {by.username} {found.get_verdict_display()}: {text}".rstrip(": ")
-    tell(record, told, by=by, at=at, mentioned=named)
+    said = f"{record.ident}: {by.username} {found.get_verdict_display()}: {text}".rstrip(": ")
+    tell(record, said, by=by, at=at, mentioned=named)
     approve_if_due(record, at=at)
     return found
 
@@ -109,6 +118,7 @@ def approve_if_due(record: Record, *, at: datetime) -> None:
             move(record, found.to, by=None, at=at)
 
 
+@transaction.atomic
 def support(
     record: Record,
     *,
@@ -123,16 +133,30 @@ def support(
         raise refuse("weight", _("The weight is between 0 and 3."), "weight")
     if tool is not None and not evidence.tools_of(by).filter(pk=tool.pk).exists():
         raise refuse("not-your-tool", _("You do not keep that tool."), "tool")
+    before = record.supports.filter(user=by).first()
     found, _is_new = Support.objects.update_or_create(
         record=record,
         user=by,
         defaults={"why": why.replace("\0", "")[:5000], "weight": weight, "tool": tool, "at": at},
     )
+    leave(record, "supported", by=by, at=at, before=_told(before), after=_told(found))
     return found
 
 
-def withdraw_support(record: Record, *, by: User) -> None:
-    record.supports.filter(user=by).delete()
+@transaction.atomic
+def withdraw_support(record: Record, *, by: User, at: datetime) -> None:
+    found = record.supports.filter(user=by).first()
+    if found:
+        found.delete()
+        leave(record, "support-withdrawn", by=by, at=at, before=_told(found))
+
+
+def _told(support: Support | None) -> dict[str, Any] | None:
+    """What the history tells of a support."""
+    if support is None:
+        return None
+    tool = support.tool.name if support.tool else ""
+    return {"weight": support.weight, "tool": tool, "why": support.why}
 
 
 def mark_read(user: User, *, at: datetime) -> None:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.accounts.models import User
+from portal.tools.audit import record_event
 from stories.guards import Missing
 from stories.kinds import KINDS
 from stories.merging import merge_fields
@@ -33,6 +34,7 @@ from stories.operations.saving import (
     save,
 )
 from stories.operations.telling import watch_by_default
+from stories.operations.trail import leave
 from stories.roles import may, may_create, may_edit
 from stories.schema import Invalid, clean, clean_title, join_line, line_at
 from stories.text import occurs
@@ -277,9 +279,11 @@ def name_baseline(name: str, *, by: User, at: datetime, note: str = "") -> Basel
     name = " ".join(name.split())[:100]
     if not name or Baseline.objects.filter(name=name).exists():
         raise refuse("name-taken", _("Give it a name that no other baseline has."), "name")
+    record_event(None, by=by, action="records.baseline-named", summary=name, at=at)
     return Baseline.objects.create(name=name, note=note[:500], at=at, created_by=by)
 
 
+@transaction.atomic
 def patrol(revision: Revision, *, by: User, at: datetime) -> None:
     """Note that somebody else than its author looked at a revision; the first mark stays."""
     if not may(by, "contributor"):
@@ -287,10 +291,12 @@ def patrol(revision: Revision, *, by: User, at: datetime) -> None:
     if revision.author_id == by.pk:
         raise NotAllowed(Missing("own", _("This is yours: somebody else has to look at it.")))
     unmarked = Revision.objects.filter(pk=revision.pk, patrolled_at=None)
-    unmarked.update(patrolled_by=by, patrolled_at=at)
+    if unmarked.update(patrolled_by=by, patrolled_at=at):
+        leave(revision.record, "patrolled", by=by, at=at, summary=f"r{revision.number}")
 
 
-def suppress(revision: Revision, *, by: User, reason: str) -> None:
+@transaction.atomic
+def suppress(revision: Revision, *, by: User, at: datetime, reason: str) -> None:
     """Hide the text of a revision; its place in the history stays, with the reason."""
     if not may(by, "lead"):
         raise NotAllowed(Missing("not-allowed", _("This is for leads.")))
@@ -299,3 +305,5 @@ def suppress(revision: Revision, *, by: User, reason: str) -> None:
     if revision.number == revision.record.version:
         raise refuse("newest", _("Save a version without that text first."))
     Revision.objects.filter(pk=revision.pk).update(suppressed=reason)
+    told = {"reason": reason}
+    leave(revision.record, "suppressed", by=by, at=at, summary=f"r{revision.number}", after=told)

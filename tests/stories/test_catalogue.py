@@ -146,6 +146,7 @@ def test_the_day_after_is_another_reading(catalogue, running):
     running("hat")
     evidence.sample(NOW)
     running("coat")
-    evidence.sample(NOW + timedelta(days=1))
-    values = [each.value for each in evidence.history("webservices.python", NOW.date())]
-    assert values == [1.0, 2.0]
+    tomorrow = NOW + timedelta(days=1)
+    evidence.sample(tomorrow)
+    days = [evidence.history("webservices.python", at.date()) for at in (NOW, tomorrow)]
+    assert [[each.value for each in readings] for readings in days] == [[1.0], [1.0, 2.0]]

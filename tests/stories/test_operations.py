@@ -483,7 +483,7 @@ def test_support_is_one_for_each_person_and_only_for_ones_own_tool(record_of, ha
 def test_a_suppressed_text_is_not_shown_to_anyone(record_of, wanda, ada, client_of):
     record = record_of("FT", summary="my-telephone-number")
     edit(record, wanda, summary="fine")
-    operations.suppress(record.revisions.get(number=1), by=ada, reason="private")
+    operations.suppress(record.revisions.get(number=1), by=ada, at=NOW, reason="private")
     for address in (
         "/r/FT-1/-/diff?from=1&to=2",
         "/r/FT-1/-/history",

@@ -229,7 +229,7 @@ def test_what_was_suppressed_is_not_replaced_by_an_older_text(made, edit, ada, o
     edit(feature, 1, summary="Libel.")
     edit(feature, 5, summary="Clean.")
     revision = feature.revisions.select_related("record").get(number=2)
-    suppress(revision, by=ada, reason="libel")
+    suppress(revision, by=ada, at=NOW, reason="libel")
     then = page("FT-1", on(2))
     assert "The text was suppressed: libel" in then
     assert "Harmless." not in then

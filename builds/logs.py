@@ -48,7 +48,10 @@ def append(
         "last_output_at": at,
     }
     with transaction.atomic():
-        same = Build.objects.filter(pk=build.pk, log_source_offset=build.log_source_offset)
+        # What comes when the build is over comes too late: its log may be archived.
+        same = Build.objects.under_way().filter(
+            pk=build.pk, log_source_offset=build.log_source_offset
+        )
         if not same.update(**changes):
             return False
         if lines:

@@ -31,6 +31,12 @@ class BuildQuerySet(WatchedQuerySet["Build"]):
     def queued(self) -> Self:
         return self.filter(status=Status.QUEUED).order_by("pk")
 
+    def abandoned(self, now: datetime) -> Self:
+        """Those whose watcher is gone, and nobody knows since when."""
+        return self.running().filter(
+            Q(cluster=None) | Q(cluster__watched_until__lt=now), is_followed=True
+        )
+
     def with_place(self) -> Self:
         """Without those of tools that have no credentials yet for the Harbor of their cluster."""
         ready = RegistryPlace.objects.ready().filter(
@@ -105,6 +111,8 @@ class Build(Movable, Watched, Troubled):
     # times, the time of the last one in nanoseconds. Then the bytes of cleaned log that are stored.
     log_source_offset = models.PositiveBigIntegerField(default=0)
     log_size = models.PositiveBigIntegerField(default=0)
+    # The watcher of its cluster takes over its output, for as long as there is one.
+    is_followed = models.BooleanField(default=False)
     # The output taken over ends inside a line that was too long; its rest is to be dropped.
     log_cut = models.BooleanField(default=False)
     last_output_at = models.DateTimeField(null=True, blank=True)
@@ -163,6 +171,11 @@ class Build(Movable, Watched, Troubled):
     @property
     def is_final(self) -> bool:
         return self.status in FINAL
+
+    def is_followed_at(self, now: datetime) -> bool:
+        """Whether a watcher takes over its output, and tells of every change."""
+        until = self.cluster.watched_until if self.cluster else None
+        return bool(self.is_followed and until and until > now)
 
     @property
     def is_stopping(self) -> bool:

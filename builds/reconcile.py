@@ -34,6 +34,8 @@ QUEUED = timedelta(seconds=2)
 READS_AT_ONCE = 8
 # How Harbor refuses what is more than a project may hold, and within how many bytes from the end.
 FULL, LAST_WORDS = b"will exceed the configured upper limit", 4096
+# How long until the next look at a build that a watcher follows: it tells of every change.
+FOLLOWED = timedelta(minutes=5)
 
 
 def reconcile(build: Build, *, engine: BuildEngine, now: datetime) -> timedelta | None:
@@ -43,8 +45,7 @@ def reconcile(build: Build, *, engine: BuildEngine, now: datetime) -> timedelta 
     """
     variables = _variables(build)
     order = build.order({each.name: each.value for each in variables})
-    secrets = [each.value for each in variables if each.is_secret]
-    secrets += build.own_variables.values()
+    secrets = secrets_of(build)
     if build.is_final:
         return _clean_up(build, order, engine=engine)
     if build.stop_as:
@@ -52,6 +53,12 @@ def reconcile(build: Build, *, engine: BuildEngine, now: datetime) -> timedelta 
     if build.status == Status.QUEUED:
         return _start(build, order, engine=engine, now=now)
     return _follow(build, order, secrets, engine=engine, now=now)
+
+
+def secrets_of(build: Build) -> list[str]:
+    """What is not to be seen in its log."""
+    secrets = [each.value for each in _variables(build) if each.is_secret]
+    return [*secrets, *build.own_variables.values()]
 
 
 def _variables(build: Build) -> list[Variable]:
@@ -97,14 +104,18 @@ def _follow(
         Build.objects.filter(pk=build.pk).update(log_source_offset=0, log_cut=False)
         return _submit(build, order, engine=engine, now=now)
     is_over = seen.phase is not Phase.RUNNING
-    has_more = _take_logs(build, order, secrets, engine=engine, now=now, is_last=is_over)
-    _note_progress(build, seen)
-    if has_more:
+    is_followed = build.is_followed_at(now) and not is_over
+    if not is_followed and _take_logs(
+        build, order, secrets, engine=engine, now=now, is_last=is_over
+    ):
         return timedelta(0)
+    _note_progress(build, seen)
     if is_over:
         return _finish(build, _redacted(seen, secrets), now=now)
     if _is_past_deadline(build, now) or _is_too_loud(build, engine.output_limit, now):
         return timedelta(0)
+    if is_followed and seen.steps:
+        return min(FOLLOWED, *(limit for limit, _code, _text in _limits(build, now)))
     heard = build.last_output_at or build.started_at or now
     return engine.pace.after(now - heard)
 
@@ -212,20 +223,26 @@ def _redacted(seen: Observation, secrets: Sequence[str]) -> Observation:
     return replace(seen, reason=redactor.text(seen.reason), image=image)
 
 
-def _is_past_deadline(build: Build, now: datetime) -> bool:
-    """Ask an overdue build to stop, with the reason; True if it is overdue."""
+def _limits(build: Build, now: datetime) -> list[tuple[timedelta, Reason, str]]:
+    """How much time is left of each limit, and why it ends when none is."""
     started = build.started_at or build.created_at
     heard = build.last_output_at or started
-    if now - started > timedelta(seconds=settings.BUILD_RUNNING_LIMIT):
-        code, limit = Reason.TIMED_OUT, settings.BUILD_RUNNING_LIMIT
-        text = _("It ran longer than %(seconds)d s. See in the log what took so long.")
-    elif now - heard > timedelta(seconds=settings.BUILD_SILENT_LIMIT):
-        code, limit = Reason.SILENT, settings.BUILD_SILENT_LIMIT
-        text = _("It printed nothing for %(seconds)d s, so it was taken for stuck.")
-    else:
-        return False
-    build.ask_to_stop(Status.TIMED_OUT, reason_code=code, reason=text % {"seconds": limit}, at=now)
-    return True
+    running, silent = settings.BUILD_RUNNING_LIMIT, settings.BUILD_SILENT_LIMIT
+    long = _("It ran longer than %(seconds)d s. See in the log what took so long.")
+    stuck = _("It printed nothing for %(seconds)d s, so it was taken for stuck.")
+    return [
+        (started + timedelta(seconds=running) - now, Reason.TIMED_OUT, long % {"seconds": running}),
+        (heard + timedelta(seconds=silent) - now, Reason.SILENT, stuck % {"seconds": silent}),
+    ]
+
+
+def _is_past_deadline(build: Build, now: datetime) -> bool:
+    """Ask an overdue build to stop, with the reason; True if it is overdue."""
+    for left, code, reason in _limits(build, now):
+        if left < timedelta(0):
+            build.ask_to_stop(Status.TIMED_OUT, reason_code=code, reason=reason, at=now)
+            return True
+    return False
 
 
 def _is_too_loud(build: Build, limit: int | None, now: datetime) -> bool:

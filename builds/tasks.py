@@ -117,8 +117,10 @@ def wake(build_ids: list[int], *, now: datetime) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Find the builds whose alarm was lost, and those that never started."""
-    overdue = Build.objects.overdue(timezone.now() - LATE).values_list("pk", flat=True)
+    """Find the builds whose alarm or watcher was lost, and those that never started."""
+    now = timezone.now()
+    Build.objects.abandoned(now).update(is_followed=False, next_look_at=now)
+    overdue = Build.objects.overdue(now - LATE).values_list("pk", flat=True)
     for build_id in overdue[:SWEPT_AT_ONCE]:
         reconcile_build.delay(build_id=build_id)
 

@@ -1,7 +1,7 @@
 """Builds in a cluster: a Tekton PipelineRun per build, which runs the upstream lifecycle."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -57,6 +57,19 @@ STEP = "step-"
 # Bytes of a container's output, with the times of its lines, that are read at once: more than a
 # kubelet keeps in one file, as installed.
 READ_LIMIT = 32 * 1024**2
+# Bytes of a line that are held while its end has not come.
+HELD = 128 * 1024
+
+
+@dataclass(frozen=True)
+class Source:
+    """The container of a step."""
+
+    task: str  # the uid: the same names may come again
+    namespace: str
+    pod: str
+    container: str
+    has_ended: bool
 
 
 def _now() -> datetime:
@@ -206,36 +219,72 @@ class KubernetesBuildEngine:
         return Output(bytes(found), until)
 
     def _lines(self, order: Order, task: Manifest, *, after: int) -> Iterator[tuple[int, bytes]]:
-        pod = (task.get("status") or {}).get("podName", "")
-        for step in (task.get("status") or {}).get("steps") or []:
-            container = step.get("container", STEP + step["name"])
-            key = task["metadata"]["uid"], container
-            has_ended = bool(step.get("terminated"))
-            is_read = self._ends.get(key, after + 1) <= after
+        for source in self._unread(order, task, after=after):
+            raw = self._cluster.logs(
+                source.pod,
+                source.container,
+                namespace=source.namespace,
+                limit=READ_LIMIT,
+                since=second_of(after),
+                is_stamped=True,
+            )
+            lines = stamped_lines(raw, with_rest=source.has_ended)
+            lines = [(time, line) for time, line in lines if time > after]
+            self._note_end(source, lines[-1][0] if lines else 0)
+            yield from lines
+
+    def _unread(self, order: Order, task: Manifest, *, after: int) -> Iterator[Source]:
+        """The steps of which something may be new, up to the one that runs."""
+        status = task.get("status") or {}
+        for step in status.get("steps") or []:
+            source = Source(
+                task=str(task["metadata"].get("uid")),
+                namespace=build_namespace_of(order.tool),
+                pod=status.get("podName", ""),
+                container=step.get("container", STEP + step["name"]),
+                has_ended=bool(step.get("terminated")),
+            )
+            is_read = self._ends.get((source.task, source.container), after + 1) <= after
             if is_read or step.get("terminationReason") == "Skipped":
                 continue
-            if not has_ended and not step.get("running"):
+            if not source.has_ended and not step.get("running"):
                 return
-            lines = self._printed(order, (pod, container), after=after, has_ended=has_ended)
-            if has_ended:
-                self._ends[key] = lines[-1][0] if lines else 0
-            yield from lines
-            if not has_ended:
+            yield source
+            if not source.has_ended:
                 return
 
-    def _printed(
-        self, order: Order, whose: tuple[str, str], *, after: int, has_ended: bool
-    ) -> list[tuple[int, bytes]]:
-        """What a container printed after a time; a last line that has no end gets one."""
-        raw = self._cluster.logs(
-            *whose,
-            namespace=build_namespace_of(order.tool),
-            limit=READ_LIMIT,
-            since=second_of(after),
-            is_stamped=True,
+    def _note_end(self, source: Source, time: int) -> None:
+        """The last line of a step that ended: whoever goes on after it need not read it again."""
+        if source.has_ended:
+            self._ends[source.task, source.container] = time
+
+    def follow(self, order: Order, *, since: int) -> Iterator[Output]:
+        """Lines as the steps print them, from a time on, until a step ends or a connection does.
+
+        Then ask again; a step that ended is read to its end before the next. Raises EngineError.
+        """
+        try:
+            for source in self._unread(order, self._task(self._run(order) or {}), after=since):
+                last = 0
+                for output in self._followed(source, after=since):
+                    yield output
+                    since = last = output.until or 0
+                self._note_end(source, last)
+        except ClusterError as error:
+            raise EngineError(str(error)) from error
+
+    def _followed(self, source: Source, *, after: int) -> Iterator[Output]:
+        parts = self._cluster.follow(
+            source.pod, source.container, namespace=source.namespace, since=second_of(after)
         )
-        lines = stamped_lines(raw, with_rest=has_ended)
-        return [(time, line) for time, line in lines if time > after]
+        rest = b""
+        for part in parts:
+            whole, newline, rest = (rest + part).rpartition(b"\n")
+            # Of a line that does not end the log keeps less.
+            rest = rest[:HELD]
+            yield from _new(stamped_lines(whole + newline), after)
+        if source.has_ended:
+            yield from _new(stamped_lines(rest, with_rest=True), after)
 
     def remove(self, order: Order) -> None:
         """A run under way is cancelled; one that is over goes, with its pods and variables."""
@@ -279,6 +328,12 @@ def _refusal(refused: ClusterRefused) -> EngineError:
         f"The cluster refused the build; tell the platform's operators. It said: {said}",
         code=Reason.ADMISSION_REFUSED,
     )
+
+
+def _new(lines: Sequence[tuple[int, bytes]], after: int) -> Iterator[Output]:
+    new = [(time, line) for time, line in lines if time > after]
+    if new:
+        yield Output(b"".join(line for _time, line in new), new[-1][0])
 
 
 def _has_ended(pod: Manifest) -> bool:

@@ -164,6 +164,14 @@ class Cluster(Protocol):
         `since` counts in whole seconds. With `is_stamped` each line begins with its time.
         """
 
+    def follow(
+        self, pod: str, container: str, *, namespace: str, since: datetime | None = None
+    ) -> Iterator[bytes]:
+        """What a container prints, as it does; each line begins with its time.
+
+        It ends with the container, or after a long silence; goes on over a rotation of the log.
+        """
+
 
 def is_ours(manifest: Manifest) -> bool:
     return (manifest["metadata"].get("labels") or {}).get(OWNER_LABEL) == MANAGER

@@ -39,6 +39,8 @@ class Informer:
         self._cluster, self._kind, self._labels = cluster, kind, labels
         self._begin, self._tell = begin, tell
         self._seconds = watch_seconds
+        # Whether it hears of what happens.
+        self.is_well = False
         # From where to watch on; "" when it has to begin.
         self._since = ""
 
@@ -50,9 +52,10 @@ class Informer:
                 self.step(stop)
                 faults = 0
             except WatchExpired:
-                self._since = ""
+                self._since, self.is_well = "", False
             except ClusterError as error:
                 faults += 1
+                self.is_well = False
                 pause = pause_after(faults)
                 log.warning("watching %s: %s; again in %.1f s", self._kind.plural, error, pause)
                 stop.wait(pause)
@@ -64,6 +67,7 @@ class Informer:
             since = self._cluster.position(self._kind, labels=self._labels)
             self._begin()
             self._since = since
+        self.is_well = True
         changes = self._cluster.watch(
             self._kind, since=self._since, labels=self._labels, seconds=self._seconds
         )

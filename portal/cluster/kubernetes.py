@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,16 @@ APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 # A watch sends a bookmark about every minute; a connection that is silent for longer is dead.
 SILENCE = 100.0
+# A container that is followed may be silent for longer; then it is asked for again.
+SILENCE_OF_CONTAINERS = 300.0
 PAGE = 500
 # What the API server's own authorizer says; quotas and admission rules are "forbidden", too.
 _NOT_ALLOWED = re.compile(r"cannot [a-z]+ resource")
 _ENDING = "because it is being terminated"
+
+
+class _Silent(ClusterUnavailable):
+    """Nothing was heard for long, on a connection that may be dead."""
 
 
 class KubernetesCluster:
@@ -220,22 +226,27 @@ class KubernetesCluster:
         path = kind.path(namespace=namespace)
         answer = self._ask("GET", path, query=query, read_timeout=min(SILENCE, seconds + 10))
         with closing(answer.response) as stream:
-            for line in self._lines(stream):
+            for line in self._whole_lines(stream):
                 event = _event(line)
                 if event["type"] == "ERROR":
                     raise _error_of(event["object"].get("code", 500), line)
                 yield Change(event["type"], event["object"])
 
-    def _lines(self, stream: Any) -> Iterator[bytes]:  # noqa: ANN401
+    def _whole_lines(self, stream: Any) -> Iterator[bytes]:  # noqa: ANN401
+        rest = b""
+        for part in self._parts(stream):
+            *lines, rest = (rest + part).split(b"\n")
+            yield from filter(None, lines)
+
+    def _parts(self, stream: Any) -> Iterator[bytes]:  # noqa: ANN401
         import urllib3  # noqa: PLC0415
 
-        rest = b""
         try:
-            for part in stream.stream(amt=None):
-                *lines, rest = (rest + part).split(b"\n")
-                yield from filter(None, lines)
+            yield from stream.stream(amt=None)
+        except urllib3.exceptions.ReadTimeoutError as error:
+            raise _Silent("What was followed fell silent.") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ClusterUnavailable(f"The watch broke off: {error}") from error
+            raise ClusterUnavailable(f"What was followed broke off: {error}") from error
 
     def logs(
         self,
@@ -252,7 +263,7 @@ class KubernetesCluster:
         query = {
             "container": container,
             "limitBytes": limit,
-            "sinceTime": since and since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "sinceTime": _in_utc(since),
             "previous": "true" if is_previous else None,
             "tailLines": tail_lines,
             "timestamps": "true" if is_stamped else None,
@@ -268,6 +279,20 @@ class KubernetesCluster:
                 return b""
             raise
 
+    def follow(
+        self, pod: str, container: str, *, namespace: str, since: datetime | None = None
+    ) -> Iterator[bytes]:
+        query = {
+            "container": container,
+            "follow": "true",
+            "timestamps": "true",
+            "sinceTime": _in_utc(since),
+        }
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        answer = self._ask("GET", path, query=query, read_timeout=SILENCE_OF_CONTAINERS)
+        with closing(answer.response) as stream, suppress(_Silent):
+            yield from self._parts(stream)
+
 
 def _connect(access: Access) -> Any:  # noqa: ANN401 - the library is imported lazily
     from kubernetes import client, config  # noqa: PLC0415
@@ -277,6 +302,8 @@ def _connect(access: Access) -> Any:  # noqa: ANN401 - the library is imported l
     configuration = client.Configuration()
     # The portal asks again by itself, when it knows the answer to be needed.
     configuration.retries = False
+    # So many connections are kept for the next request: a watcher has many threads.
+    configuration.connection_pool_maxsize = 100
     try:
         if access.is_inside:
             loader.load_incluster_config(client_configuration=configuration)
@@ -305,6 +332,10 @@ def _use_token(configuration: Any, access: Access) -> None:  # noqa: ANN401
     if access.token_file:
         configuration.refresh_api_key_hook = refresh
         refresh(configuration)
+
+
+def _in_utc(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
 
 
 def _error_of(code: int, body: bytes) -> ClusterError:

@@ -187,6 +187,14 @@ class MemoryCluster:
             data = b"".join(data.splitlines(keepends=True)[-tail_lines:])
         return data[:limit]
 
+    def follow(
+        self, pod: str, container: str, *, namespace: str, since: datetime | None = None
+    ) -> Iterator[bytes]:
+        """What there is; a connection that breaks off after it."""
+        self._enter("follow", "Pod")
+        data = self.printed.get((namespace, pod, container), b"")
+        yield from _stamped_lines(data, self.rotated.get((namespace, pod, container), 0), since)
+
     # --- what others do in the cluster ------------------------------------------------------
 
     def put(self, manifest: Manifest) -> None:

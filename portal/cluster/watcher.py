@@ -19,7 +19,8 @@ WATCH_SECONDS = 60
 class Watcher:
     """Of several for the same cluster one works, and the others stand by.
 
-    `begin` is called when it is not known what was missed, `tell` for each change after that.
+    `begin` is called when it is not known what was missed, `tell` for each change after that, and
+    `tend` every few seconds with whether this one works; not while it works and hears nothing.
     """
 
     def __init__(
@@ -31,17 +32,19 @@ class Watcher:
         identity: str,
         begin: Callable[[], None],
         tell: Callable[[Change], None],
+        tend: Callable[[bool], None] = lambda is_working: None,
         seconds: int = SECONDS,
         watch_seconds: int = WATCH_SECONDS,
     ) -> None:
         self._cluster, self._kinds = cluster, tuple(kinds)
-        self._begin, self._tell = begin, tell
+        self._begin, self._tell, self._tend = begin, tell, tend
         self._watch_seconds, self._renew_every = watch_seconds, seconds / 3
         self._lease = Lease(
             cluster, "watcher", namespace=namespace, identity=identity, seconds=seconds
         )
         # Set to end the informers at work; None while another watcher works.
         self._lost: threading.Event | None = None
+        self._informers: list[Informer] = []
 
     @property
     def is_working(self) -> bool:
@@ -51,7 +54,9 @@ class Watcher:
         faults = 0
         while not stop.is_set():
             try:
-                is_held = self._lease.hold()
+                self._work(is_held=self._lease.hold())
+                if not self.is_working or all(each.is_well for each in self._informers):
+                    self._tend(self.is_working)
                 faults = 0
             except ClusterError as error:
                 # Whoever cannot renew does not know whether it still holds the lease. Waking a
@@ -60,10 +65,11 @@ class Watcher:
                 log.warning("a watcher's lease: %s", error)
                 stop.wait(pause_after(faults))
                 continue
-            self._work(is_held=is_held)
             stop.wait(self._renew_every)
         if self._lost:
             self._cease()
+            with suppress(ClusterError):
+                self._tend(False)
             with suppress(ClusterError):
                 self._lease.release()
 
@@ -77,6 +83,7 @@ class Watcher:
         if self._lost:
             self._lost.set()
         self._lost = None
+        self._informers = []
 
     def _follow(self) -> threading.Event:
         """Start to follow every kind; the event ends it."""
@@ -90,5 +97,6 @@ class Watcher:
                 labels={OWNER_LABEL: MANAGER},
                 watch_seconds=self._watch_seconds,
             )
+            self._informers.append(informer)
             threading.Thread(target=partial(informer.run, lost), daemon=True).start()
         return lost

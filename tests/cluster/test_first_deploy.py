@@ -10,6 +10,7 @@ import yaml
 from django.utils import timezone
 
 from builds import logs
+from builds.following import Following
 from builds.models import Build, Image
 from builds.operations import Source, cancel_build, start_build
 from builds.reconcile import reconcile as reconcile_build
@@ -356,6 +357,29 @@ def test_a_build_that_needs_too_much_memory_says_so(lab, tool, source, alice, se
     build = follow(build, until=is_over)
     assert build.reason_code == Reason.OUT_OF_MEMORY, f"{build.reason}\n{output(build)}"
     assert "needed more memory" in build.reason
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_build_that_is_followed_has_the_same_log(tool, cluster, source, alice):
+    trilby = tool("trilby")
+    procfile = "web: python3 -m http.server\n"
+    files = source("trilby", app_py="print(1)", requirements_txt="", Procfile=procfile)
+    build, _is_new = start_build(trilby, by=alice, source=files, at=timezone.now())
+    following = Following(cluster.pk)
+    was_followed = []
+
+    def is_over(build):
+        following.tend(is_working=True)
+        was_followed.append(build.is_followed)
+        return build.is_final
+
+    build = follow(build, until=is_over)
+    following.tend(is_working=False)
+    assert build.status == BuildStatus.SUCCEEDED, f"{build.reason}\n{output(build)}"
+    assert any(was_followed)
+    lines = output(build).splitlines()
+    printed = [line for line in lines if line.startswith(("Fetching ", "===> ", "Saving "))]
+    assert len(printed) == len(set(printed)) > 1, lines
 
 
 def test_what_is_not_there_is_told_in_words(tool, source, alice):

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from builds.models import Build, Image
 from builds.states import Status as BuildStatus
+from portal.clusters.connections import connect
 from portal.clusters.operations import add_cluster
 from portal.tools.operations import register_tool
 from portal.webservices import operations
@@ -79,6 +80,20 @@ def replica(lab, ada, alice):
     lab.wait_for_phase("printer", "Running", namespace="tool-printer")
     yield Replica.objects.create(release=release, name="printer", index=0)
     lab.kubectl("delete", "namespace", "tool-printer", "--wait=false")
+
+
+def test_who_follows_loses_nothing_over_rotation(replica):
+    rest, numbers = b"", []
+    cluster = connect(replica.release.place)
+    for part in cluster.follow("printer", "web", namespace="tool-printer"):
+        *lines, rest = (rest + part).split(b"\n")
+        numbers += [int(line.split()[1]) for line in lines]
+        if numbers and numbers[-1] == LINES - 1:
+            break
+    assert numbers == list(range(LINES))
+    # The log did rotate: not everything can be read from its beginning any more.
+    kept = cluster.logs("printer", "web", namespace="tool-printer", limit=10**7)
+    assert int(kept.split(b"\n")[0]) > 0
 
 
 def test_positions_go_on_over_rotation_and_nothing_is_told_twice(replica):

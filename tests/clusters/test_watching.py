@@ -12,6 +12,7 @@ from portal.cluster.informer import LONGEST_PAUSE, Informer, NotTaken, pause_aft
 from portal.cluster.kinds import CONFIG_MAP, LEASE, NAMESPACE
 from portal.cluster.lease import Lease
 from portal.cluster.memory import MemoryCluster
+from portal.cluster.watcher import Watcher
 from portal.clusters.operations import add_cluster
 from portal.management.commands.up import has_clusters
 from portal.tools.models import Tool
@@ -202,6 +203,46 @@ def test_of_two_who_take_a_free_lease_one_gets_it(lease_of, cluster):
     assert second._is_free(there)
     assert second.hold()
     assert not first.hold()
+
+
+def test_a_watcher_that_hears_nothing_does_not_say_that_it_works(cluster):
+    tended, stop = [], threading.Event()
+
+    class Deaf(MemoryCluster):
+        def watch(self, *_words, **_how):
+            raise ClusterUnavailable("no right to watch")
+
+    def tend(is_working):
+        tended.append(is_working)
+
+    def work(cluster):
+        watcher = Watcher(
+            cluster,
+            [CONFIG_MAP],
+            namespace="portal",
+            identity="first",
+            begin=lambda: None,
+            tell=lambda _change: None,
+            tend=tend,
+            seconds=0.3,
+            watch_seconds=0,
+        )
+        thread = threading.Thread(target=watcher.run, args=(stop,))
+        thread.start()
+        return thread
+
+    thread = work(Deaf())
+    stop.wait(1)
+    assert True not in tended
+    stop.set()
+    thread.join()
+    stop.clear()
+    thread = work(cluster)
+    while True not in tended:
+        stop.wait(0.05)
+    stop.set()
+    thread.join()
+    assert tended[-1] is False
 
 
 @pytest.fixture

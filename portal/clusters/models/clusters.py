@@ -123,6 +123,8 @@ class Cluster(models.Model):
     uses = models.JSONField(default=list, blank=True)
     inspected_at = models.DateTimeField(null=True, blank=True)
     next_check_at = models.DateTimeField(null=True, blank=True)
+    # Until then a watcher tells of every change there; renewed every few seconds while one does.
+    watched_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     objects = ClusterQuerySet.as_manager()

@@ -16,6 +16,7 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
 from builds.engines.pipeline import BUILD_LABEL
+from builds.following import Following
 from portal.cluster.base import Change
 from portal.cluster.informer import NotTaken
 from portal.cluster.kinds import (
@@ -78,12 +79,14 @@ def _start(work: Callable[[], None]) -> threading.Thread:
 
 
 def watch_cluster(row: ClusterRow, stop: threading.Event, *, name: str) -> None:
+    following = Following(row.pk)
     watcher = Watcher(
         connect(row),
         WORK + HOMES,
         namespace=settings.CLUSTER_NAMESPACE,
         identity=name,
         begin=lambda: _take(partial(wake_all, cluster_id=row.pk)),
+        tend=lambda is_working: _take(lambda now: following.tend(is_working=is_working)),
         tell=lambda change: _take(partial(hear, change, cluster_id=row.pk)),
     )
     watcher.run(stop)

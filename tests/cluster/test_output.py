@@ -79,7 +79,9 @@ def replica(lab, ada, alice):
     )
     lab.wait_for_phase("printer", "Running", namespace="tool-printer")
     yield Replica.objects.create(release=release, name="printer", index=0)
-    lab.kubectl("delete", "namespace", "tool-printer", "--wait=false")
+    # The next one prints from its own beginning.
+    lab.kubectl("delete", "pod", "printer", "-n", "tool-printer", "--grace-period=1")
+    lab.kubectl("delete", "namespace", "tool-printer")
 
 
 def test_who_follows_loses_nothing_over_rotation(replica):

@@ -105,11 +105,12 @@ def _follow(
         return _submit(build, order, engine=engine, now=now)
     is_over = seen.phase is not Phase.RUNNING
     is_followed = build.is_followed_at(now) and not is_over
-    if not is_followed and _take_logs(
+    has_more = not is_followed and _take_logs(
         build, order, secrets, engine=engine, now=now, is_last=is_over
-    ):
-        return timedelta(0)
+    )
     _note_progress(build, seen)
+    if has_more:
+        return timedelta(0)
     if is_over:
         return _finish(build, _redacted(seen, secrets), now=now)
     if _is_past_deadline(build, now) or _is_too_loud(build, engine.output_limit, now):

@@ -35,6 +35,10 @@ PAGES = [
     "/r/FT-8/-/trace",
     "/r/FT-1/-/drop",
     "/r/FT-1?at=2099-01-01",
+    "/r/UP-1?at=2099-01-01",
+    "/r/MT-1?at=2099-01-01",
+    "/r/FT-1?at=2001-01-01",
+    "/r/FT-3",
 ]
 
 
@@ -145,6 +149,27 @@ def test_a_page_that_is_behind_keeps_what_was_written(catalogue, wanda, browser)
     assert not violations(wanda)
     wanda.get_by_role("button", name="Send it again").click()
     wanda.locator("#links", has_text="FT-3").wait_for()
+    other.context.close()
+
+
+def test_only_what_was_read_at_the_other_end_is_confirmed(busy, wanda, browser):
+    """FT-3 depends on FT-1, which is saved once more while the page of FT-3 is open."""
+    other = sign_in(browser.new_context().new_page(), busy, "ada")
+    wanda.goto(f"{busy.url}/r/FT-3")
+    wanda.get_by_role("link", name="changed since").first.wait_for()
+    other.goto(f"{busy.url}/r/FT-1/-/edit")
+    other.get_by_label("Summary").fill("Something else again")
+    other.get_by_role("button", name="Save").click()
+    other.wait_for_url(f"{busy.url}/r/FT-1/*")
+    wanda.get_by_role("button", name="I read it").first.click()
+    wanda.get_by_role("heading", name="FT-1 has changed since").wait_for()
+    assert not violations(wanda)
+    wanda.get_by_role("button", name="Send it again").click()
+    wanda.wait_for_url(f"{busy.url}/r/FT-3/*")
+    assert not wanda.get_by_role("link", name="changed since").count()
+    other.goto(f"{busy.url}/stories/findings/")
+    other.get_by_role("heading", name="Integrity").wait_for()
+    assert not violations(other)
     other.context.close()
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import httpx
 import pytest
-import yaml
 from django.utils import timezone
 
 from builds import logs
@@ -17,7 +16,6 @@ from builds.reconcile import reconcile as reconcile_build
 from builds.states import Reason
 from builds.states import Status as BuildStatus
 from builds.tasks import engine_of
-from portal.cluster.rights import cluster_role
 from portal.clusters.checking import check
 from portal.clusters.connections import connect
 from portal.clusters.models import RegistryPlace, RegistryState, Relocation
@@ -32,46 +30,21 @@ from portal.webservices.models import Webservice
 from portal.webservices.moving import cancel_move, start_move
 from portal.webservices.registries import keep_place
 from portal.webservices.states import Status
-from tests.cluster import ingress, metrics, tekton
+from tests.cluster import ingress, metrics
 from tests.cluster.cable import Cable
 from tests.cluster.node import trust
+from tests.cluster.operator import DOMAIN, fields_of, images_of, let_in
 from tests.cluster.simulated import start_simulation
 from tests.git_server import GitServer
 from tests.webservices.places import Worker
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db]
-DOMAIN = "tools.test"
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
-SETTINGS = {
-    "apiVersion": "v1",
-    "kind": "ConfigMap",
-    "metadata": {"name": "feature-flags", "namespace": tekton.NAMESPACE},
-    "data": {"set-security-context": "true", "disable-creds-init": "true"},
-}
 
 
 @pytest.fixture(scope="module")
 def account(lab):
-    """The portal's kubeconfig: a service account with the rights that the portal asks for."""
-    lab.create_namespace("portal")
-    account = {"name": "portal", "namespace": "portal"}
-    group = "rbac.authorization.k8s.io"
-    lab.apply(
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account},
-        cluster_role(),
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "portal"},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "portal"},
-            "subjects": [{"kind": "ServiceAccount", **account}],
-        },
-    )
-    # As docs/operate-kubernetes.md asks of an operator.
-    patch = yaml.safe_dump({"data": SETTINGS["data"]})
-    place = ("-n", tekton.NAMESPACE, "--type=merge", "-p", patch)
-    lab.kubectl("patch", "configmap", "feature-flags", *place)
-    return lab.kubeconfig_for("portal", namespace="portal")
+    return let_in(lab)
 
 
 @pytest.fixture
@@ -82,17 +55,9 @@ def cluster(lab, account, ada, settings):
         name="tools",
         by=ada,
         at=timezone.now(),
-        kubeconfig=str(account),
-        tools_url=f"http://{{tool}}.{DOMAIN}/",
-        ingress_class=ingress.CLASS,
-        ingress_namespace=ingress.NAMESPACE,
-        registry=lab.registry,
-        registry_is_insecure=True,
-        builder=lab.builder_image,
-        run_image=lab.run_image,
-        git_image=lab.run_image,
-        open_blocks=["0.0.0.0/0"],
         is_default=True,
+        kubeconfig=str(account),
+        **fields_of(lab),
     )
 
 
@@ -473,11 +438,7 @@ def other(simulation, lab, cluster, ada):
         kubeconfig=str(simulation.kubeconfig),
         tools_url="http://{tool}.other.test/",
         ingress_class="none",
-        registry=lab.registry,
-        registry_is_insecure=True,
-        builder=lab.builder_image,
-        run_image=lab.run_image,
-        git_image=lab.run_image,
+        **images_of(lab),
     )
     for row in (cluster, other):
         check(row, connect(row), now=timezone.now())

@@ -8,8 +8,8 @@ import pytest
 
 from tests.browser.conftest import Portal, browser, playwright  # noqa: F401 - fixtures
 from tests.browser.test_records import sign_in, violations
-from tests.cluster import ingress
-from tests.cluster.test_first_deploy import DOMAIN, account, forge  # noqa: F401 - fixtures
+from tests.cluster.operator import fields_of
+from tests.cluster.test_first_deploy import account, forge  # noqa: F401 - fixtures
 
 pytestmark = [pytest.mark.cluster, pytest.mark.browser]
 # Where pictures go, for whoever wants to look.
@@ -42,15 +42,7 @@ def api(portal, lab, account):  # noqa: F811
                 "name": "tools",
                 "way": "kubeconfig",
                 "kubeconfig": str(account),
-                "tools_url": f"http://{{tool}}.{DOMAIN}/",
-                "ingress_class": ingress.CLASS,
-                "ingress_namespace": ingress.NAMESPACE,
-                "registry": lab.registry,
-                "registry_is_insecure": True,
-                "builder": lab.builder_image,
-                "run_image": lab.run_image,
-                "git_image": lab.run_image,
-                "open_blocks": ["0.0.0.0/0"],
+                **fields_of(lab),
                 "is_default": True,
             },
         )

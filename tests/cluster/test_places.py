@@ -7,37 +7,23 @@ from datetime import timedelta
 import pytest
 
 from portal.cluster.home import home_of
-from portal.cluster.rights import cluster_role
 from portal.clusters.connections import connect, home_in
 from portal.clusters.models import RegistryPlace
 from portal.clusters.operations import rotate_credentials
 from portal.clusters.places import overlap
 from portal.webservices.registries import keep_place
+from tests.cluster.operator import account_in
 from tests.conftest import NOW
 from tests.registries import account, cluster_with, harbor
 
 __all__ = ["account", "harbor"]
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db]
-GROUP = "rbac.authorization.k8s.io"
 
 
 @pytest.fixture
 def rights(cluster):
     """The portal's kubeconfig, with the rights that it asks for and no others."""
-    cluster.create_namespace("portal")
-    whom = {"name": "portal", "namespace": "portal"}
-    cluster.apply(
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": whom},
-        cluster_role(),
-        {
-            "apiVersion": f"{GROUP}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": "portal"},
-            "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": "portal"},
-            "subjects": [{"kind": "ServiceAccount", **whom}],
-        },
-    )
-    return cluster.kubeconfig_for("portal", namespace="portal")
+    return account_in(cluster)
 
 
 def keep(now):

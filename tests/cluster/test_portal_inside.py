@@ -21,8 +21,8 @@ from django.utils import timezone
 from builds.operations import Source, start_build
 from builds.states import Status as BuildStatus
 from tests.cluster import ingress
+from tests.cluster.operator import DOMAIN, fields_of
 from tests.cluster.test_first_deploy import (  # noqa: F401 - fixtures
-    DOMAIN,
     account,
     cluster,
     follow,
@@ -247,15 +247,7 @@ def add_own_cluster(browser, lab):
         json={
             "name": "tools",
             "way": "inside",
-            "tools_url": f"http://{{tool}}.{DOMAIN}/",
-            "ingress_class": ingress.CLASS,
-            "ingress_namespace": ingress.NAMESPACE,
-            "registry": lab.registry,
-            "registry_is_insecure": True,
-            "builder": lab.builder_image,
-            "run_image": lab.run_image,
-            "git_image": lab.run_image,
-            "open_blocks": ["0.0.0.0/0"],
+            **fields_of(lab),
             "is_default": True,
         },
     )

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -407,6 +408,14 @@ def test_a_connection_that_is_idle_outlives_the_switch(proxied, engine, replica)
 def test_routes_are_remembered_for_a_proxy_that_starts_later(tmp_path):
     LocalWebserviceEngine(LocalSettings(state=tmp_path)).route({"hat": []})
     assert (tmp_path / "proxy" / "routes.json").read_text() == '{"hat": []}'
+
+
+def test_many_threads_may_lead_requests_at_once(tmp_path):
+    engine = LocalWebserviceEngine(LocalSettings(state=tmp_path))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda port: engine.route({"hat": [port]}), range(1000, 1200)))
+    left = {path.name for path in (tmp_path / "proxy").iterdir()}
+    assert left == {"caddy.json", "ports", "routes.json"}
 
 
 def test_a_proxy_that_does_not_answer_is_an_error_that_can_be_repeated(tmp_path):

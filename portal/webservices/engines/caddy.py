@@ -5,7 +5,7 @@ request. A new release so changes files only; a new configuration would close ev
 """
 
 import json
-import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,7 @@ class Caddy:
 def _write(path: Path, text: str) -> None:
     """Whole or not at all, and only if it changes something."""
     if not path.exists() or path.read_text() != text:
-        new = path.with_name(f".{path.name}.{os.getpid()}.new")
+        # Several threads may write at once, also of several processes.
+        new = path.with_name(f".{path.name}.{threading.get_native_id()}.new")
         new.write_text(text)
         new.replace(path)

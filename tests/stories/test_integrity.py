@@ -239,3 +239,18 @@ def test_an_agreed_rationale_that_is_imported_is_agreed_for_its_feature(tmp_path
     assert Link.objects.get().is_agreed
     assert not Flag.objects.filter(code="rationale-not-agreed", cleared_at=None).exists()
     assert told() == {}
+
+
+def test_a_row_that_no_check_can_read_stops_neither_findings_nor_saves(record_of, wanda):
+    """What a check found before stays while it cannot look; the broken row is a finding."""
+    upstream = {"component": "Kubernetes", "minor": "1.21", "end_of_life": "2022-06-28"}
+    record_of("UR", **upstream)
+    broken, old = record_of("CL", version="1.21"), record_of("CL", version="1.21")
+    row(broken).update(fields={})
+    assert set(told()) == {broken.ident}
+    operations.edit_record(old, by=wanda, at=LATER, version=1, title="New", fields={})
+    record_of("AI")
+    checks.refresh(LATER)
+    codes = set(Flag.objects.filter(cleared_at=None).values_list("code", "record__title"))
+    assert ("action-unowned", "A title") in codes
+    assert ("cluster-past-eol", "New") in codes

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 from typing import TypeVar
@@ -88,8 +89,10 @@ class Follower(threading.Thread):
                 self.stopping.wait(pause)
         except (ClusterError, EngineError, DatabaseError) as error:
             log.warning("following build %s: %s", self._build_id, error)
-        # Whoever does not know the end of this asks the cluster.
-        self._in_turn(self._let_go)
+        finally:
+            # The worker reads until the watcher begins with another one.
+            with suppress(DatabaseError):
+                self._in_turn(self._let_go)
 
     def _in_turn(self, work: Callable[[], Result]) -> Result:
         """Have a thread that writes do it: not each of those that read keeps a connection."""
@@ -153,6 +156,7 @@ class Follower(threading.Thread):
             try:
                 close_old_connections()
                 is_stored = logs.append(build, raw, secrets=secrets, at=now, until=until)
-            except DatabaseError as error:
-                log.warning("log of %s: %s", build, error)
+            except Exception:
+                # Somebody waits for this thread, whatever went wrong here; it is read again.
+                log.exception("log of %s", build)
             self._is_behind = not is_stored

@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from builds import logs
@@ -140,6 +142,19 @@ def test_what_the_worker_took_over_meanwhile_is_not_stored_again(memory, build, 
     assert follow()
     look(build)
     assert output(build) == b"one\ntwo\n"
+
+
+def test_what_cannot_be_stored_now_is_read_again(memory, build, follow, monkeypatch):
+    def refuse(*_words, **_how):
+        raise OperationalError("the database is away")
+
+    prints(memory, "step-clone", b"one\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(QuerySet, "create", refuse)
+        follow()
+    assert output(build) == b""
+    follow()
+    assert output(build) == b"one\n"
 
 
 def test_many_lines_at_once_all_arrive(memory, build, follow):

@@ -54,14 +54,10 @@ def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> tim
             return None
         engine.stop(order)
         seen = engine.observe(order)
+    elif (rolled := _roll(starting, order, engine=engine, now=now)) is None:
+        return timedelta(0)
     else:
-        try:
-            seen = engine.roll(order)
-        except (ClusterRefused, ForeignObject) as refused:
-            if not starting:
-                raise
-            _give_up(starting, Reason.REFUSED, str(refused), log="", now=now)
-            return timedelta(0)
+        seen = rolled
     _note_pods(webservice, release, seen.pods)
     if starting:
         _judge(starting, webservice.live, order, seen, engine=engine, now=now)
@@ -69,6 +65,19 @@ def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> tim
     if webservice.tool.cluster_id == cluster.pk:
         _move(webservice, seen, now=now)
     return CHANGING if webservice.starting_in(cluster) or not seen.is_done else STEADY
+
+
+def _roll(
+    starting: Release | None, order: ServiceOrder, *, engine: KubernetesWebservices, now: datetime
+) -> Rollout | None:
+    """None if the cluster refuses the new release for good: it is given up then."""
+    try:
+        return engine.roll(order)
+    except (ClusterRefused, ForeignObject) as refused:
+        if not starting:
+            raise
+        _give_up(starting, Reason.REFUSED, str(refused), log="", now=now)
+        return None
 
 
 def order_of(webservice: Webservice, release: Release, cluster: Cluster) -> ServiceOrder:
@@ -141,16 +150,19 @@ def _judge(
         return
     own = [pod for pod in seen.pods if pod.release == order.release]
     crashed = next((pod for pod in own if pod.restarts >= CRASHES_AT_MOST), None)
-    # The cluster's own deadline begins anew with each step forward; this is the net below it.
-    steps = max(starting.replicas, starting.max_replicas) + 2
-    limit = timedelta(seconds=settings.WEBSERVICE_START_LIMIT) * steps
-    is_late = seen.is_overdue or now - starting.created_at > limit
-    if not crashed and not is_late:
+    if not crashed and not _is_late(starting, seen, now):
         return
     worst = crashed or next((pod for pod in own if pod.phase != Phase.HEALTHY), None)
     code = Reason.CRASHED if crashed else Reason.NEVER_HEALTHY
     log = _tail(order, worst, engine=engine) if worst else ""
     _give_up(starting, code, _why(worst, crashed, seen, live), log=log, now=now)
+
+
+def _is_late(starting: Release, seen: Rollout, now: datetime) -> bool:
+    """The cluster's own deadline begins anew with each step forward; ours is the net below it."""
+    steps = max(starting.replicas, starting.max_replicas) + 2
+    limit = timedelta(seconds=settings.WEBSERVICE_START_LIMIT) * steps
+    return seen.is_overdue or now - starting.created_at > limit
 
 
 def _give_up(starting: Release, code: Reason, why: str, *, log: str, now: datetime) -> None:

@@ -1,19 +1,17 @@
 """Findings kept as rows, from when they are raised until they are cleared."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
 
-from stories.checks.base import CHECKS, Check
+from stories.checks.base import CHECKS
 from stories.models import Flag, Record, RecordQuerySet
 
 log = logging.getLogger(__name__)
-
-
-def _found(check: Check, records: RecordQuerySet, now: datetime) -> dict[tuple[int, str], str]:
-    return {(record.pk, check.code): str(told) for record, told in check.find(records, now)}
+# A record's primary key, and the code of a check.
+Key = tuple[int, str]
 
 
 @transaction.atomic
@@ -24,14 +22,7 @@ def refresh(now: datetime, pks: Sequence[int] | None = None) -> int:
     if pks is not None:
         open_flags = open_flags.filter(record__in=pks)
     before = {(flag.record_id, flag.code): flag for flag in open_flags}
-    found: dict[tuple[int, str], str] = {}
-    for check in CHECKS.values():
-        try:
-            found |= _found(check, records, now)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            # A row that was changed by hand has any shape; other findings do not wait for it.
-            log.exception("the check %s cannot read some record", check.code)
-            found |= {key: flag.sentence for key, flag in before.items() if key[1] == check.code}
+    found = _found(records, before, now)
     gone = [flag.pk for key, flag in before.items() if key not in found]
     Flag.objects.filter(pk__in=gone).update(cleared_at=now)
     changed = [
@@ -46,3 +37,16 @@ def refresh(now: datetime, pks: Sequence[int] | None = None) -> int:
         if (pk, code) not in before
     )
     return len(found)
+
+
+def _found(records: RecordQuerySet, before: Mapping[Key, Flag], now: datetime) -> dict[Key, str]:
+    """The sentence of each finding; a check that cannot read some record finds what it did."""
+    found: dict[Key, str] = {}
+    for check in CHECKS.values():
+        try:
+            found |= {(one.pk, check.code): str(told) for one, told in check.find(records, now)}
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # A row that was changed by hand has any shape; other findings do not wait for it.
+            log.exception("the check %s cannot read some record", check.code)
+            found |= {key: flag.sentence for key, flag in before.items() if key[1] == check.code}
+    return found

@@ -239,10 +239,15 @@ def _why(pod: Manifest, container: Manifest, events: Sequence[Manifest]) -> str:
         return "It needed more memory than it may use, and was ended."
     if waiting.get("reason") == "CrashLoopBackOff":
         return f"Its process ended with exit code {ended.get('exitCode')}."
+    return _answer(pod["metadata"]["name"], events)
+
+
+def _answer(pod: str, events: Sequence[Manifest]) -> str:
+    """What its last probe that failed got; "" if none did."""
     answers = [
         str(each.get("message", ""))
         for each in events
         if each.get("reason") == "Unhealthy"
-        and (each.get("involvedObject") or {}).get("name") == pod["metadata"]["name"]
+        and (each.get("involvedObject") or {}).get("name") == pod
     ]
     return answers[-1] if answers else ""

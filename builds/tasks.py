@@ -3,9 +3,11 @@
 import logging
 from datetime import datetime, timedelta
 from functools import cache, partial
+from typing import Any
 
 from celery import Task, shared_task
 from django.conf import settings
+from django.db.models import QuerySet
 from django.db.transaction import on_commit
 from django.dispatch import Signal
 from django.utils import timezone
@@ -32,8 +34,10 @@ LEASE = timedelta(seconds=10)
 AFTER_ERROR, LONGEST_AFTER_ERROR = timedelta(seconds=2), timedelta(seconds=30)
 # An alarm is taken for lost when it is late by this.
 LATE = timedelta(seconds=1)
-SWEPT_AT_ONCE = 500
 SWEEP_INTERVAL = timedelta(seconds=2)
+# How many rows a sweep tells of, and how long that may wait for a worker: then a later sweep has
+# told of them again, and a backlog would only grow the queue that people's orders stand in.
+SWEPT_AT_ONCE, SWEPT_FOR = 100, timedelta(seconds=4)
 
 
 @cache
@@ -121,8 +125,13 @@ def sweep() -> None:
     now = timezone.now()
     Build.objects.abandoned(now).update(is_followed=False, next_look_at=now)
     overdue = Build.objects.overdue(now - LATE).values_list("pk", flat=True)
-    for build_id in overdue[:SWEPT_AT_ONCE]:
-        reconcile_build.delay(build_id=build_id)
+    tell_of(overdue, reconcile_build, "build_id")
+
+
+def tell_of(overdue: QuerySet[Any, int], task: Task, name: str) -> None:
+    """Have the first of them looked at; whoever is not told of is the longest overdue next time."""
+    for pk in overdue[:SWEPT_AT_ONCE]:
+        task.apply_async(kwargs={name: pk}, expires=SWEPT_FOR.total_seconds())
 
 
 @shared_task

@@ -83,7 +83,8 @@ def uses(cluster: Cluster) -> list[Use]:
         for item in cluster.list(kind, labels={OWNER_LABEL: MANAGER}).items
         for entry in _writers(item)
     ]
-    return own + [use for use in others if use.by != MANAGER]
+    # Each once: a cluster has thousands of objects, and few writers.
+    return list(dict.fromkeys(own + [use for use in others if use.by != MANAGER]))
 
 
 def _writers(item: Manifest) -> list[Manifest]:

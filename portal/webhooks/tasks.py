@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.transaction import on_commit
 from django.utils import timezone
 
-from builds.tasks import LATE, SWEPT_AT_ONCE, set_alarm
+from builds.tasks import LATE, set_alarm, tell_of
 from portal.webhooks.models import Arrival, Delivery, Notice
 from portal.webhooks.sending import attempt
 
@@ -55,8 +55,7 @@ def wake(deliveries: Iterable[Delivery]) -> None:
 def sweep() -> None:
     """Find the deliveries whose time has come, and those whose alarm was lost."""
     overdue = Delivery.objects.overdue(timezone.now() - LATE).values_list("pk", flat=True)
-    for delivery_id in overdue[:SWEPT_AT_ONCE]:
-        deliver.delay(delivery_id=delivery_id)
+    tell_of(overdue, deliver, "delivery_id")
 
 
 @shared_task

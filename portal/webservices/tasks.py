@@ -18,11 +18,11 @@ from builds.tasks import (
     AFTER_ERROR,
     LATE,
     LEASE,
-    SWEPT_AT_ONCE,
     after_error,
     build_finished,
     look_now,
     set_alarm,
+    tell_of,
 )
 from builds.tasks import engine as build_engine
 from portal.cluster.base import ClusterError
@@ -191,11 +191,9 @@ def check_replicas(webservice: Webservice) -> list[tuple[Replica, Answer]] | Non
 def sweep() -> None:
     """Find the webservices whose time has come, heal the routes, deploy what should have been."""
     overdue = Webservice.objects.overdue(timezone.now()).values_list("pk", flat=True)
-    for webservice_id in overdue[:SWEPT_AT_ONCE]:
-        reconcile_webservice.delay(webservice_id=webservice_id)
+    tell_of(overdue, reconcile_webservice, "webservice_id")
     moves = Relocation.objects.overdue(timezone.now()).values_list("pk", flat=True)
-    for relocation_id in moves[:SWEPT_AT_ONCE]:
-        reconcile_relocation.delay(relocation_id=relocation_id)
+    tell_of(moves, reconcile_relocation, "relocation_id")
     try:
         engine().route(Webservice.objects.routes())
     except EngineError as error:

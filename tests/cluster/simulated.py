@@ -67,7 +67,9 @@ def _audit(folder: Path) -> tuple[str, ...]:
     policy.write_text(
         json.dumps({"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": rules})
     )
-    return f"--audit-policy-file={policy}", f"--audit-log-path={folder}/audit.log"
+    # In one file: whoever counts remembers a place in it.
+    size = "--audit-log-maxsize=100000"
+    return f"--audit-policy-file={policy}", f"--audit-log-path={folder}/audit.log", size
 
 
 def _logs(folder: Path) -> str:

@@ -18,6 +18,7 @@ from portal.clusters.operations import (
 )
 from portal.tools.models import AuditEvent, Tool
 from portal.tools.operations import register_tool
+from tests.clusters.contract import OURS
 from tests.clusters.made_up import FIELDS
 from tests.conftest import NOW
 
@@ -172,6 +173,23 @@ def test_it_is_told_whether_the_cluster_measures(tools, memory):
         }
     )
     assert measures(after=60)
+
+
+def test_who_writes_is_noted_once_however_much_it_writes(tools, memory):
+    for number in range(30):
+        place = {"namespace": "tool-hat", "name": f"hat-{number}", "labels": OURS}
+        writer = {"apiVersion": "apps/v1", "manager": "kube-controller-manager"}
+        memory.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "tool-hat"}})
+        memory.put(
+            {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "metadata": place | {"managedFields": [writer]},
+            }
+        )
+    check(tools, memory, now=NOW)
+    assert tools.uses.count(["apps/v1", "Deployment", "kube-controller-manager"]) == 1
+    assert len(tools.uses) == len({tuple(each) for each in tools.uses})
 
 
 def test_old_api_versions_are_found():

@@ -297,7 +297,7 @@ def test_a_slow_receiver_does_not_hold_all_workers(subscription, build, server, 
 def test_a_delivery_whose_alarm_was_lost_is_found(subscription, build, monkeypatch):
     fail(build)
     woken = []
-    monkeypatch.setattr(tasks.deliver, "delay", lambda **ids: woken.append(ids))
+    monkeypatch.setattr(tasks.deliver, "apply_async", lambda kwargs, **_how: woken.append(kwargs))
     tasks.sweep()
     assert woken == [{"delivery_id": Delivery.objects.get().pk}]
 

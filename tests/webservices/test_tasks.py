@@ -1,6 +1,7 @@
 """Alarm clocks, and what is cleaned away."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.conf import settings as django_settings
@@ -77,10 +78,13 @@ def sent(monkeypatch):
     calls = []
     for task in (build_tasks.reconcile_build, tasks.reconcile_webservice):
         monkeypatch.setattr(task, "delay", lambda **ids: calls.append(ids))
-        monkeypatch.setattr(
-            task, "apply_async", lambda kwargs, countdown: calls.append(kwargs | {"in": countdown})
-        )
+        monkeypatch.setattr(task, "apply_async", partial(note, calls))
     return calls
+
+
+def note(calls, kwargs, *, countdown=None, expires=None):
+    how = {"in": countdown, "expires": expires}
+    calls.append(kwargs | {name: value for name, value in how.items() if value is not None})
 
 
 def test_the_sweep_finds_a_build_that_never_started(hat, alice, sent):
@@ -91,7 +95,33 @@ def test_the_sweep_finds_a_build_that_never_started(hat, alice, sent):
     assert sent == []
     Build.objects.update(next_look_at=timezone.now() - timedelta(seconds=5))
     build_tasks.sweep()
-    assert sent == [{"build_id": build.pk}]
+    assert sent == [{"build_id": build.pk, "expires": 4.0}]
+
+
+def test_a_backlog_does_not_fill_the_queue(hat, sent):
+    """The rows that wait longest are told of, and what nobody takes in time is dropped."""
+    past = timezone.now() - timedelta(hours=1)
+    Build.objects.bulk_create(
+        Build(
+            tool=hat,
+            number=number,
+            source_url=f"https://git.example.org/{number}",
+            status=Status.RUNNING,
+            created_at=past,
+            next_look_at=past + timedelta(seconds=number),
+        )
+        for number in range(1, 301)
+    )
+    build_tasks.sweep()
+    told = [Build.objects.get(pk=each["build_id"]).number for each in sent]
+    assert told == list(range(1, build_tasks.SWEPT_AT_ONCE + 1))
+    assert {each["expires"] for each in sent} == {4.0}
+
+
+def test_rounds_that_nobody_took_do_not_pile_up():
+    for entry in django_settings.CELERY_BEAT_SCHEDULE.values():
+        if isinstance(entry["schedule"], float):
+            assert entry["options"]["expires"] <= entry["schedule"]
 
 
 @pytest.fixture
@@ -128,7 +158,7 @@ def test_a_webservice_is_swept_when_its_time_has_come(image, alice, sent, engine
     sent.clear()
     tasks.sweep()
     webservice = Webservice.objects.get()
-    assert {"webservice_id": webservice.pk} in sent
+    assert {"webservice_id": webservice.pk, "expires": 4.0} in sent
     assert engine.routes == {"hat": []}
     Webservice.objects.update(next_look_at=timezone.now())
     tasks.reconcile_webservice(webservice_id=webservice.pk)

@@ -4,7 +4,8 @@ import pytest
 from rest_framework.exceptions import NotAuthenticated, Throttled, ValidationError
 from rest_framework.test import APIRequestFactory
 
-from portal.problems import Conflict, Unprocessable, document_problems, handle, refusal
+from portal.problems import Conflict, Unprocessable, document_problems, handle
+from portal.refusals import Refused, Stale
 from portal.views import server_error
 
 CONTEXT = {"request": APIRequestFactory().get("/api/v1/x/")}
@@ -15,6 +16,9 @@ CONTEXT = {"request": APIRequestFactory().get("/api/v1/x/")}
     [
         (Conflict("No."), 409, "conflict"),
         (Unprocessable("No.", field="name"), 422, "invalid"),
+        (Refused("No."), 409, "conflict"),
+        (Refused("No.", field="name"), 422, "invalid"),
+        (Stale("Read it again."), 412, "stale"),
         (NotAuthenticated(), 401, "not-authenticated"),
         (Throttled(wait=3), 429, "throttled"),
     ],
@@ -37,11 +41,6 @@ def test_nested_errors_are_named_by_their_path():
 
 def test_an_error_of_ours_is_not_hidden():
     assert handle(RuntimeError("broken"), CONTEXT) is None
-
-
-def test_a_refusal_is_about_a_value_or_about_the_state_of_things():
-    assert isinstance(refusal("No.", field="name"), Unprocessable)
-    assert isinstance(refusal("No.", field=""), Conflict)
 
 
 def test_the_document_says_that_every_call_may_be_refused():

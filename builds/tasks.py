@@ -37,7 +37,7 @@ LATE = timedelta(seconds=1)
 SWEEP_INTERVAL = timedelta(seconds=2)
 # How many rows a sweep tells of, and how long that may wait for a worker: then a later sweep has
 # told of them again, and a backlog would only grow the queue that people's orders stand in.
-SWEPT_AT_ONCE, SWEPT_FOR = 100, timedelta(seconds=4)
+SWEPT_AT_ONCE, SWEPT_FOR = 100, timedelta(seconds=10)
 
 
 @cache

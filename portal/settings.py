@@ -301,9 +301,9 @@ CELERY_BEAT_SCHEDULE = {
     "clean-up": {"task": "portal.webservices.tasks.clean_up", "schedule": 600.0},
 }
 for _round in CELERY_BEAT_SCHEDULE.values():
-    # One that no worker took until the next is due is left out: they would pile up.
+    # One that no worker took until five more are due is left out: they would pile up.
     if isinstance(_round["schedule"], float):
-        _round["options"] = {"expires": _round["schedule"]}
+        _round["options"] = {"expires": 5 * _round["schedule"]}
 
 # --- calls that the portal makes to addresses that people give it ----------------------------
 # Below these the operator vouches for what is called: it need be neither public nor https.

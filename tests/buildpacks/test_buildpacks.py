@@ -54,7 +54,7 @@ def build(state, git_server):
         engine.submit(order)
         while (seen := engine.observe(order)).phase is Phase.RUNNING:
             time.sleep(0.05)
-        return seen, engine.logs(order, since=0, limit=10**7).decode()
+        return seen, engine.logs(order, since=0, limit=10**7).data.decode()
 
     return build
 

@@ -91,7 +91,7 @@ def test_who_sees_what_is_part_of_the_query(hat, alice, bob, mallory, ada):
 @hypothesis_settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(value=st.text(alphabet=st.characters(exclude_characters="\0"), max_size=300))
+@given(value=st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=300))
 def test_a_variable_comes_out_as_it_went_in(value, hat, alice):
     set_variable(hat, name="V", value=value, by=alice, at=NOW)
     assert variables_for(hat, phase="run")[0].value == value

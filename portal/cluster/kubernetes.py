@@ -41,6 +41,8 @@ SILENCE_OF_CONTAINERS = 300.0
 PAGE = 500
 # What the API server's own authorizer says; quotas and admission rules are "forbidden", too.
 _NOT_ALLOWED = re.compile(r"cannot [a-z]+ resource")
+# What a kubelet says, with status 200, of a container that it has cleaned away.
+_GONE = b"unable to retrieve container logs for"
 _ENDING = "because it is being terminated"
 
 
@@ -270,7 +272,8 @@ class KubernetesCluster:
         }
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
         try:
-            return self._read(self._ask("GET", path, query=query))
+            data = self._read(self._ask("GET", path, query=query))
+            return b"" if data.startswith(_GONE) else data
         except Absent:
             return b""
         except ClusterRefused as refused:

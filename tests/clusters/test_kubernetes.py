@@ -1,5 +1,8 @@
 """The adapter where nobody answers; tests/cluster has it against a real API server."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
 from portal.cluster.base import Access, ClusterUnavailable
@@ -26,3 +29,23 @@ def test_a_token_is_read_again_from_its_file(tmp_path):
     assert asked("BearerToken") == "Bearer first"
     token.write_text("second")
     assert asked("BearerToken") == "Bearer second"
+
+
+class Kubelet(BaseHTTPRequestHandler):
+    """Says, with status 200, that it has cleaned a container away."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"unable to retrieve container logs for containerd://6c69\n")
+
+    def log_message(self, *_words):
+        pass
+
+
+def test_what_a_kubelet_says_of_a_log_that_is_gone_is_no_output():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Kubelet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        cluster = KubernetesCluster(Access(server=f"http://127.0.0.1:{server.server_port}"))
+        assert cluster.logs("hat-a", "web", namespace="tool-hat", limit=100) == b""
+        server.shutdown()

@@ -59,7 +59,8 @@ def answers(lab, portal):
 
 def move(lab, portal, api, to):  # noqa: F811
     """Move felt, and kill the worker in every state; the page is served all the time."""
-    api.post("/api/v1/tools/felt/moves/", json={"cluster": to}).raise_for_status()
+    answer = api.post("/api/v1/tools/felt/moves/", json={"cluster": to})
+    assert answer.status_code == 202, answer.text
     killed, end = [], time.monotonic() + 400
     while (seen := api.get("/api/v1/tools/felt/moves/").json()["results"][0])["status"] not in OVER:
         assert time.monotonic() < end, seen
@@ -82,6 +83,7 @@ def test_a_move_survives_the_end_of_its_worker_in_every_state(lab, portal, api, 
     wait(api, here, lambda seen: seen["status"] == "running")
     while "machine" not in answers(lab, portal):
         time.sleep(0.5)
+    wait(api, "/api/v1/clusters/tools/", lambda seen: seen["is_reachable"])
     killed = move(lab, portal, api, "tools")
     assert {"building", "deploying", "cleaning"} <= set(killed)
     assert answers(lab, portal) == {"cluster"}

@@ -9,6 +9,7 @@ from portal.cluster.rights import cluster_role
 from tests.cluster import ingress, tekton
 from tests.cluster.cluster import Cluster
 from tests.cluster.lab import Lab
+from tests.cluster.processes import LabError, wait_until
 
 DOMAIN = "tools.test"
 # As docs/operate-kubernetes.md asks of Tekton.
@@ -17,9 +18,19 @@ FLAGS = {"set-security-context": "true", "disable-creds-init": "true"}
 
 def let_in(lab: Lab) -> Path:
     """The portal's kubeconfig, and Tekton as the portal needs it."""
+    account = account_in(lab)
+    # Its webhook checks that, and may be reached some seconds later than it is ready.
+    wait_until(lambda: _has_flags(lab), what="Tekton takes its flags")
+    return account
+
+
+def _has_flags(lab: Lab) -> bool:
     place = ("-n", tekton.NAMESPACE, "--type=merge", "-p", yaml.safe_dump({"data": FLAGS}))
-    lab.kubectl("patch", "configmap", "feature-flags", *place)
-    return account_in(lab)
+    try:
+        lab.kubectl("patch", "configmap", "feature-flags", *place)
+    except LabError:
+        return False
+    return True
 
 
 def account_in(cluster: Cluster) -> Path:

@@ -98,8 +98,10 @@ class Follower(threading.Thread):
         """Have a thread that writes do it: not each of those that read keeps a connection."""
 
         def do() -> Result:
-            close_old_connections()
-            return work()
+            try:
+                return work()
+            finally:
+                close_old_connections()
 
         return self._writers.submit(do).result()
 
@@ -154,9 +156,10 @@ class Follower(threading.Thread):
                     return
             is_stored, now = False, timezone.now()
             try:
-                close_old_connections()
                 is_stored = logs.append(build, raw, secrets=secrets, at=now, until=until)
             except Exception:
                 # Somebody waits for this thread, whatever went wrong here; it is read again.
                 log.exception("log of %s", build)
+            finally:
+                close_old_connections()
             self._is_behind = not is_stored

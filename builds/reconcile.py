@@ -265,19 +265,19 @@ def _stop(
 ) -> timedelta:
     """Keep the output, have the processes ended, and move only when they are gone."""
     seen = engine.observe(order)
-    if seen.phase is Phase.MISSING:
-        end_build(
-            build,
-            Status(build.stop_as),
-            now=now,
-            reason_code=build.stop_reason_code,
-            reason=build.stop_reason,
-        )
-        return timedelta(0)
-    _take_logs(build, order, secrets, engine=engine, now=now, is_last=True)
-    _note_progress(build, seen)
-    engine.remove(order)
-    return engine.pace.lively
+    if seen.phase is not Phase.MISSING:
+        _take_logs(build, order, secrets, engine=engine, now=now, is_last=True)
+        _note_progress(build, seen)
+        if not engine.remove(order):
+            return engine.pace.lively
+    end_build(
+        build,
+        Status(build.stop_as),
+        now=now,
+        reason_code=build.stop_reason_code,
+        reason=build.stop_reason,
+    )
+    return timedelta(0)
 
 
 def end_build(
@@ -303,8 +303,7 @@ def end_build(
 
 def _clean_up(build: Build, order: Order, *, engine: BuildEngine) -> timedelta | None:
     logs.archive(build)
-    if engine.observe(order).phase is Phase.MISSING:
-        Build.objects.filter(pk=build.pk).update(sealed_variables=None)
-        return None
-    engine.remove(order)
-    return engine.pace.quiet
+    if not engine.remove(order):
+        return engine.pace.quiet
+    Build.objects.filter(pk=build.pk).update(sealed_variables=None)
+    return None

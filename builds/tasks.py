@@ -2,7 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 from celery import Task, shared_task
@@ -109,14 +109,22 @@ def set_alarm(row: Watched, task: Task, pause: timedelta | None, **ids: int) -> 
 def look_now(row: Watched, task: Task, *, now: datetime, **ids: int) -> None:
     """Have the row looked at now, once the transaction is through."""
     type(row)._base_manager.filter(pk=row.pk).update(next_look_at=now)
-    on_commit(partial(task.delay, **ids))
+    tell(task, **ids)
+
+
+def tell(task: Task, **ids: int) -> None:
+    """Have the task called once the transaction is through.
+
+    Whoever asked is not told that the queue is away: a sweep finds what is due.
+    """
+    on_commit(lambda: task.delay(**ids), robust=True)
 
 
 def wake(build_ids: list[int], *, now: datetime) -> None:
     """Have these builds looked at now."""
     Build.objects.filter(pk__in=build_ids).update(next_look_at=now)
     for build_id in build_ids:
-        on_commit(partial(reconcile_build.delay, build_id=build_id))
+        tell(reconcile_build, build_id=build_id)
 
 
 @shared_task

@@ -267,19 +267,19 @@ if not DEBUG:
 # --- work in the background -----------------------------------------------------------------
 BROKER = STATE / "broker"
 CELERY_BROKER_URL = env.str("PORTAL_BROKER_URL", default="filesystem://")
-CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {
+if CELERY_BROKER_URL == "filesystem://":
+    CELERY_BROKER_TRANSPORT = "portal.broker:Transport"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": BROKER / "messages",
         "data_folder_out": BROKER / "messages",
         "control_folder": BROKER / "control",
         "polling_interval": 0.05,
     }
-    if CELERY_BROKER_URL == "filesystem://"
-    else {}
-)
-if CELERY_BROKER_URL == "filesystem://":
-    CELERY_BROKER_TRANSPORT = "portal.broker:Transport"
+elif CELERY_BROKER_URL.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Somebody waits for the answer to a request, and a sweep finds what is due.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

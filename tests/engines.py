@@ -48,6 +48,7 @@ class ScriptedBuilds:
     def remove(self, order):
         if not self.removes_slowly:
             self.builds.pop(order.name, None)
+        return order.name not in self.builds
 
     def succeed(self, name):
         step = Step("clone", AT, AT, True)

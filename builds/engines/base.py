@@ -138,8 +138,9 @@ class BuildEngine(Protocol):
         complete ones are told of, and the last may go beyond the limit.
         """
 
-    def remove(self, order: Order) -> None:
+    def remove(self, order: Order) -> bool:
         """Stop the build's processes and delete its working files; images and caches stay.
 
-        Stopping may take a moment: it is done when `observe` says MISSING.
+        Stopping may take a moment: it is done when this says that nothing is left, or `observe`
+        says MISSING.
         """

@@ -286,25 +286,30 @@ class KubernetesBuildEngine:
         if source.has_ended:
             yield from _new(stamped_lines(rest, with_rest=True), after)
 
-    def remove(self, order: Order) -> None:
+    def remove(self, order: Order) -> bool:
         """A run under way is cancelled; one that is over goes, with its pods and variables."""
-        namespace = build_namespace_of(order.tool)
         try:
             run = self._run(order)
             if run and not is_done(run):
                 self._cancel(run)
-            elif not self._living_pod(order):
-                if run:
-                    self._cluster.delete(PIPELINE_RUN, order.name, namespace=namespace)
-                labels = {OWNER_LABEL: MANAGER, BUILD_LABEL: order.name}
-                for secret in self._cluster.list(SECRET, namespace=namespace, labels=labels).items:
-                    name = secret["metadata"]["name"]
-                    self._cluster.delete(SECRET, name, namespace=namespace)
-                self._tasks.pop(order.name, None)
+                return False
+            if self._living_pod(order):
+                return False
+            self._delete(order, run)
         except Absent:
-            return
+            return True
         except ClusterError as error:
             raise EngineError(str(error)) from error
+        return True
+
+    def _delete(self, order: Order, run: Manifest | None) -> None:
+        namespace = build_namespace_of(order.tool)
+        if run:
+            self._cluster.delete(PIPELINE_RUN, order.name, namespace=namespace)
+        labels = {OWNER_LABEL: MANAGER, BUILD_LABEL: order.name}
+        for secret in self._cluster.list(SECRET, namespace=namespace, labels=labels).items:
+            self._cluster.delete(SECRET, secret["metadata"]["name"], namespace=namespace)
+        self._tasks.pop(order.name, None)
 
     def _cancel(self, run: Manifest) -> None:
         metadata = run["metadata"]

@@ -165,24 +165,25 @@ class LocalEngine:
         except OSError as error:
             raise EngineError(f"The build's output cannot be read: {error}") from error
 
-    def remove(self, order: Order) -> None:
+    def remove(self, order: Order) -> bool:
         work = self._work(order)
         if not work.root.is_dir():
-            return
+            return True
         limits = self._settings.limits
         group = Cgroup.of(work.root, memory_bytes=limits.memory_bytes, pids=limits.pids)
         if work.is_locked():
             with suppress(ProcessLookupError, KeyError):
                 os.killpg(work.read_status()["pid"], signal.SIGKILL)
-            return
+            return False
         if group and not group.kill():
-            return
+            return False
         if group:
             group.remove()
         if "image" not in work.read_status() and self._place(order.name).is_dir():
             # Else it is gone already, or its image runs there.
             self._discard(self._place(order.name))
         self._discard(work.root)
+        return True
 
     def _discard(self, folder: Path) -> None:
         """Delete a tree: out of sight at once, from the disk as soon as it can be done."""

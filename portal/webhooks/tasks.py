@@ -3,15 +3,13 @@
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import partial
 
 from celery import shared_task
 from django.conf import settings
 from django.db.models import Q
-from django.db.transaction import on_commit
 from django.utils import timezone
 
-from builds.tasks import LATE, set_alarm, tell_of
+from builds.tasks import LATE, set_alarm, tell, tell_of
 from portal.webhooks.models import Arrival, Delivery, Notice
 from portal.webhooks.sending import attempt
 
@@ -48,7 +46,7 @@ def _is_crowded(delivery: Delivery, now: datetime) -> bool:
 def wake(deliveries: Iterable[Delivery]) -> None:
     """Have these delivered once the transaction is through."""
     for delivery in deliveries:
-        on_commit(partial(deliver.delay, delivery_id=delivery.pk))
+        tell(deliver, delivery_id=delivery.pk)
 
 
 @shared_task

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from celery import shared_task
 from django.conf import settings
+from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,6 +23,7 @@ from builds.tasks import (
     build_finished,
     look_now,
     set_alarm,
+    tell,
     tell_of,
 )
 from builds.tasks import engine as build_engine
@@ -229,6 +231,13 @@ def keep_cluster_homes() -> None:
                 log.warning("home of %s in %s: %s", home.tool, row, home.trouble)
         for namespace in removed:
             log.info("removed namespace %s of %s", namespace, row)
+
+
+@receiver(post_save, sender=Tool)
+def make_home(sender: type[Tool], instance: Tool, created: bool, **_kwargs: object) -> None:
+    """Have a new tool's home made at once, so that its first build need not wait for it."""
+    if created and instance.cluster_id:
+        tell(keep_home, tool_id=instance.pk)
 
 
 @shared_task

@@ -305,14 +305,14 @@ def test_the_pod_is_asked_for_while_nothing_began_and_after_a_failure(engine, cl
 def test_a_cancel_is_done_when_the_pods_are_gone(engine, cluster):
     engine.submit(ORDER)
     put_pod(cluster, RUNS)
-    engine.remove(ORDER)
+    assert not engine.remove(ORDER)
     run = cluster.get(PIPELINE_RUN, "hat-17", namespace="build-hat")
     assert run["spec"]["status"] == "Cancelled"
     say(cluster, "False", "Cancelled")
-    engine.remove(ORDER)
+    assert not engine.remove(ORDER)
     assert engine.observe(ORDER).phase is not Phase.MISSING
     put_pod(cluster, ENDED, phase="Failed")
-    engine.remove(ORDER)
+    assert engine.remove(ORDER)
     assert engine.observe(ORDER).phase is Phase.MISSING
 
 
@@ -320,8 +320,8 @@ def test_removing_takes_the_variables_along(engine, cluster):
     engine.submit(ORDER)
     assert cluster.list(SECRET, namespace="build-hat").items
     say(cluster, "True", "Succeeded")
-    engine.remove(ORDER)
-    engine.remove(ORDER)
+    assert engine.remove(ORDER)
+    assert engine.remove(ORDER)
     assert not cluster.list(SECRET, namespace="build-hat").items
 
 

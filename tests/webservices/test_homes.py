@@ -8,11 +8,15 @@ from django.core.management import CommandError, call_command
 
 from builds.models import Build
 from builds.operations import Source, start_build
+from builds.reconcile import reconcile
+from builds.tasks import engine_of
 from portal.cluster.base import ClusterUnavailable
 from portal.cluster.kinds import NAMESPACE, RESOURCE_QUOTA, SERVICE_ACCOUNT
+from portal.clusters.models import Cluster
 from portal.tools.models import Tool
 from portal.tools.operations import register_tool
 from portal.webservices.homes import REMOVE_AFTER, SLICES, keep_homes, tidy
+from portal.webservices.tasks import keep_home
 from tests.conftest import NOW
 
 
@@ -79,6 +83,27 @@ def test_a_cluster_that_is_away_is_a_sentence(tools, memory):
         push(tools)
     with pytest.raises(CommandError, match="no cluster nowhere"):
         call_command("push_to_cluster", "nowhere")
+
+
+def test_a_new_tool_has_a_home_before_its_first_build(
+    tools, memory, alice, monkeypatch, django_capture_on_commit_callbacks
+):
+    Cluster.objects.update(is_default=True)
+    monkeypatch.setattr(keep_home, "delay", keep_home)
+    with django_capture_on_commit_callbacks(execute=True):
+        mug = register_tool("mug", by=alice, at=NOW, title="Mug")
+    assert {"build-mug", "tool-mug"} <= set(namespaces(memory))
+    build, _is_new = start_build(mug, by=alice, source=Source("https://git.example.org/a"), at=NOW)
+    memory.requests.clear()
+    reconcile(build, engine=engine_of(build), now=NOW)
+    made = [("get", "Namespace"), ("create", "Secret"), ("create", "PipelineRun")]
+    assert memory.requests == made
+
+
+def test_a_new_tool_on_this_machine_needs_no_home(hat, alice, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks() as told:
+        register_tool("mug", by=alice, at=NOW, title="Mug")
+    assert not told
 
 
 def test_every_home_is_kept_once_in_a_day(tools):

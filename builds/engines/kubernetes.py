@@ -228,8 +228,7 @@ class KubernetesBuildEngine:
                 since=second_of(after),
                 is_stamped=True,
             )
-            lines = stamped_lines(raw, with_rest=source.has_ended)
-            lines = [(time, line) for time, line in lines if time > after]
+            lines = stamped_lines(raw, after=after, with_rest=source.has_ended)
             self._note_end(source, lines[-1][0] if lines else 0)
             yield from lines
 
@@ -282,9 +281,9 @@ class KubernetesBuildEngine:
             whole, newline, rest = (rest + part).rpartition(b"\n")
             # Of a line that does not end the log keeps less.
             rest = rest[:HELD]
-            yield from _new(stamped_lines(whole + newline), after)
+            yield from _output(stamped_lines(whole + newline, after=after))
         if source.has_ended:
-            yield from _new(stamped_lines(rest, with_rest=True), after)
+            yield from _output(stamped_lines(rest, after=after, with_rest=True))
 
     def remove(self, order: Order) -> bool:
         """A run under way is cancelled; one that is over goes, with its pods and variables."""
@@ -335,10 +334,9 @@ def _refusal(refused: ClusterRefused) -> EngineError:
     )
 
 
-def _new(lines: Sequence[tuple[int, bytes]], after: int) -> Iterator[Output]:
-    new = [(time, line) for time, line in lines if time > after]
-    if new:
-        yield Output(b"".join(line for _time, line in new), new[-1][0])
+def _output(lines: Sequence[tuple[int, bytes]]) -> Iterator[Output]:
+    if lines:
+        yield Output(b"".join(line for _time, line in lines), lines[-1][0])
 
 
 def _has_ended(pod: Manifest) -> bool:

@@ -7,8 +7,10 @@ SECOND = 10**9
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
 
 
-def stamped_lines(raw: bytes, *, with_rest: bool = False) -> list[tuple[int, bytes]]:
-    """The complete lines, each with its time in nanoseconds; 0 where it has none.
+def stamped_lines(
+    raw: bytes, *, after: int = -1, with_rest: bool = False
+) -> list[tuple[int, bytes]]:
+    """The complete lines after a time, each with its own in nanoseconds; 0 where it has none.
 
     What comes after the last end of a line was cut off, or is not all there yet: it counts only
     `with_rest`.
@@ -18,7 +20,8 @@ def stamped_lines(raw: bytes, *, with_rest: bool = False) -> list[tuple[int, byt
     if rest and with_rest:
         lines.append(rest)
     stamped = (line.partition(b" ") for line in lines)
-    return [(_time_of(stamp), text + b"\n") for stamp, _space, text in stamped]
+    timed = ((_time_of(stamp), text + b"\n") for stamp, _space, text in stamped)
+    return [(time, text) for time, text in timed if time > after]
 
 
 def second_of(time: int) -> datetime | None:

@@ -1,6 +1,6 @@
 """What all of REST about records shares: how a record is found and shown, how refusals are told."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -8,41 +8,43 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from portal.problems import PreconditionFailed, PreconditionRequired, Problems
 from stories.guards import Missing
+from stories.merging import Clash
 from stories.models import Record
 from stories.operations import Conflict, NotAllowed, Refused, Stale
 from stories.serializers import RecordDetailSerializer
 
 
-def attempt(operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-    """Do it; a refusal becomes the problem that it is for REST, with everything that is missing."""
-    try:
-        return operation(*args, **kwargs)
-    except NotAllowed as refused:
-        raise Problems(403, "not-allowed", listed(refused.missing)) from refused
-    except Refused as refused:
-        raise Problems(422, "refused", listed(refused.missing)) from refused
-    except Conflict as conflict:
-        raise Problems(
-            412,
-            "conflict",
-            [
-                {"field": clash.field, "detail": str(conflict), **_sides(clash)}
-                for clash in conflict.clashes
-            ],
-        ) from conflict
-    except Stale as stale:
-        raise PreconditionFailed(str(stale)) from stale
+# What stands in its docstring would stand in REST's document, at each view that has none.
+class RecordView(APIView):
+    # Answers what the operations on records refuse, with everything that is missing.
+    def handle_exception(self, error: Exception) -> Response:
+        return super().handle_exception(_problem(error))
+
+
+def _problem(error: Exception) -> Exception:
+    if isinstance(error, NotAllowed):
+        return Problems(403, "not-allowed", listed(error.missing))
+    if isinstance(error, Refused):
+        return Problems(422, "refused", listed(error.missing))
+    if isinstance(error, Conflict):
+        return Problems(412, "conflict", [_told(error, clash) for clash in error.clashes])
+    if isinstance(error, Stale):
+        return PreconditionFailed(str(error))
+    return error
 
 
 def listed(missing: Iterable[Missing]) -> list[dict[str, Any]]:
     return [{"code": each.code, "field": each.field, "detail": each.sentence} for each in missing]
 
 
-def _sides(clash: Any) -> dict[str, Any]:  # noqa: ANN401
+def _told(conflict: Conflict, clash: Clash) -> dict[str, Any]:
     return {
+        "field": clash.field,
+        "detail": str(conflict),
         "base": clash.base,
         "theirs": clash.theirs,
         "mine": clash.mine,

@@ -16,7 +16,7 @@ from portal.accounts.permissions import RECORDS
 from portal.clusters.api import IsAdmin
 from portal.tools.api import ReadOrSignIn, person
 from stories import evidence, files, integrity, operations
-from stories.api.base import attempt, find
+from stories.api.base import RecordView, find
 from stories.exchange import snapshots
 from stories.models import Baseline, Flag, Link, MinuteLine, Reading, Record
 from stories.serializers import (
@@ -181,7 +181,7 @@ class FeatureUse(APIView):
         return Response(AffectedSerializer(found, many=True).data)
 
 
-class BaselineList(generics.GenericAPIView):
+class BaselineList(RecordView, generics.GenericAPIView):
     """Named moments. POST names the present one."""
 
     required_role = "public"
@@ -200,7 +200,7 @@ class BaselineList(generics.GenericAPIView):
         given = BaselineSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         by, now = person(request), timezone.now()
-        named = attempt(operations.name_baseline, by=by, at=now, **given.validated_data)
+        named = operations.name_baseline(by=by, at=now, **given.validated_data)
         return Response(BaselineSerializer(named).data, status=status.HTTP_201_CREATED)
 
 
@@ -219,7 +219,7 @@ class BaselineChanges(generics.GenericAPIView):
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
-class Minutes(APIView):
+class Minutes(RecordView):
     """Lines that are being written in a meeting. POST adds one, to a topic or to a new one."""
 
     required_role = "public"
@@ -235,7 +235,7 @@ class Minutes(APIView):
         given = MinuteSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         meeting = get_object_or_404(Record.objects.present().filter(kind="MT").by_ident(ident))
-        attempt(_write, meeting, request, **given.validated_data)
+        _write(meeting, request, **given.validated_data)
         lines = MinuteSerializer(_lines(meeting), many=True).data
         return Response(lines, status=status.HTTP_201_CREATED)
 

@@ -8,13 +8,12 @@ from rest_framework import status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from portal.accounts.permissions import RECORDS
 from portal.problems import Unprocessable
 from portal.tools.api import person
 from stories import operations
-from stories.api.base import IF_READ, attempt, current, find, present, shown, version_of
+from stories.api.base import IF_READ, RecordView, current, find, present, shown, version_of
 from stories.models import Link, Record
 from stories.serializers import (
     MergeSerializer,
@@ -32,7 +31,7 @@ OF_TARGET = OpenApiParameter(
 )
 
 
-class RecordDelete(APIView):
+class RecordDelete(RecordView):
     """Leave a tombstone with the reason. Refused while other records lead to it."""
 
     required_role = "member"
@@ -44,8 +43,7 @@ class RecordDelete(APIView):
         given = ReasonSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         reason = given.validated_data["reason"]
-        attempt(
-            operations.delete_record,
+        operations.delete_record(
             current(request, ident),
             by=person(request),
             at=timezone.now(),
@@ -54,7 +52,7 @@ class RecordDelete(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class RecordMerge(APIView):
+class RecordMerge(RecordView):
     """Make another record of the kind stand for this one; links, support and watchers move."""
 
     required_role = "member"
@@ -70,12 +68,12 @@ class RecordMerge(APIView):
         if other is None:
             raise Unprocessable(_("There is no such record."), field="into")
         by = person(request)
-        attempt(operations.merge_into, record, other, by=by, at=timezone.now())
+        operations.merge_into(record, other, by=by, at=timezone.now())
         other.refresh_from_db()
         return shown(other)
 
 
-class RecordReconfirm(APIView):
+class RecordReconfirm(RecordView):
     """An agreed rationale still holds, with the numbers of today."""
 
     required_role = "member"
@@ -91,10 +89,10 @@ class RecordReconfirm(APIView):
         day = given.validated_data["review_by"]
         by, now = person(request), timezone.now()
         record = current(request, ident)
-        return shown(attempt(operations.reconfirm, record, by=by, at=now, review_by=day))
+        return shown(operations.reconfirm(record, by=by, at=now, review_by=day))
 
 
-class LinkConfirm(APIView):
+class LinkConfirm(RecordView):
     """The link still holds, although what it leads to has changed; If-Match says what you read."""
 
     required_role = "member"
@@ -107,11 +105,11 @@ class LinkConfirm(APIView):
         link = get_object_or_404(links, pk=pk, source=present(ident))
         read = version_of(request, link.target)
         by, now = person(request), timezone.now()
-        attempt(operations.confirm_link, link, by=by, at=now, version=read)
+        operations.confirm_link(link, by=by, at=now, version=read)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class RevisionSuppress(APIView):
+class RevisionSuppress(RecordView):
     """Hide the text of a version from everybody; its page says so, and why."""
 
     required_role = "admin"
@@ -126,5 +124,5 @@ class RevisionSuppress(APIView):
         revision = get_object_or_404(revisions, number=number)
         reason = given.validated_data["reason"]
         by, now = person(request), timezone.now()
-        attempt(operations.suppress, revision, by=by, at=now, reason=reason)
+        operations.suppress(revision, by=by, at=now, reason=reason)
         return Response(status=status.HTTP_204_NO_CONTENT)

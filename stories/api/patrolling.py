@@ -8,12 +8,11 @@ from rest_framework import generics, status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from portal.accounts.permissions import RECORDS
 from portal.tools.api import ReadOrSignIn, person
 from stories import operations
-from stories.api.base import attempt, find
+from stories.api.base import RecordView, find
 from stories.models import Revision
 from stories.serializers import RecentSerializer
 
@@ -41,7 +40,7 @@ class ChangeList(generics.GenericAPIView):
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 
-class RevisionPatrol(APIView):
+class RevisionPatrol(RecordView):
     """Note that you looked at a version that somebody else wrote."""
 
     required_role = "workgroup"
@@ -51,5 +50,5 @@ class RevisionPatrol(APIView):
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request, ident: str, number: int) -> Response:
         revision = get_object_or_404(find(ident).revisions, number=number)
-        attempt(operations.patrol, revision, by=person(request), at=timezone.now())
+        operations.patrol(revision, by=person(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -21,7 +21,7 @@ from portal.tools.api import ReadOrSignIn, person
 from stories import filtering, operations, presentation
 from stories.api.base import (
     IF_READ,
-    attempt,
+    RecordView,
     current,
     etag,
     find,
@@ -76,7 +76,7 @@ def _parameter(about: Filter) -> OpenApiParameter:
     )
 
 
-class RecordList(generics.GenericAPIView):
+class RecordList(RecordView, generics.GenericAPIView):
     """All records. POST makes one; members of the workgroup make any, others a story.
 
     Every field is a filter. A text has to contain what is asked for, in capitals or not; days and
@@ -120,8 +120,7 @@ class RecordList(generics.GenericAPIView):
         origin = None
         if given["source_record"]:
             origin = Origin(present(given["source_record"]), given["quote"], given["anchor"])
-        record = attempt(
-            operations.create_record,
+        record = operations.create_record(
             given["kind"],
             title=given["title"],
             fields=given["content"],
@@ -133,7 +132,7 @@ class RecordList(generics.GenericAPIView):
         return shown(record, status=status.HTTP_201_CREATED)
 
 
-class RecordDetail(APIView):
+class RecordDetail(RecordView):
     """A record. PATCH saves on top of the version in If-Match, merged with what came since."""
 
     required_role = "public"
@@ -159,8 +158,7 @@ class RecordDetail(APIView):
         change = ChangeSerializer(data=request.data)
         change.is_valid(raise_exception=True)
         given = change.validated_data
-        saved = attempt(
-            operations.edit_record,
+        saved = operations.edit_record(
             record,
             by=person(request),
             at=timezone.now(),
@@ -173,7 +171,7 @@ class RecordDetail(APIView):
         return shown(saved.record)
 
 
-class RecordMoves(APIView):
+class RecordMoves(RecordView):
     """GET: the moves from here with what is missing for each. POST makes one."""
 
     required_role = "public"
@@ -207,8 +205,7 @@ class RecordMoves(APIView):
         wanted = MoveSerializer(data=request.data)
         wanted.is_valid(raise_exception=True)
         given = wanted.validated_data
-        moved = attempt(
-            operations.move,
+        moved = operations.move(
             record,
             given["to"],
             by=person(request),
@@ -220,7 +217,7 @@ class RecordMoves(APIView):
         return shown(moved)
 
 
-class RecordLinks(APIView):
+class RecordLinks(RecordView):
     required_role = "public"
     scopes = RECORDS
     permission_classes = [ReadOrSignIn]
@@ -238,8 +235,7 @@ class RecordLinks(APIView):
         other = Record.objects.present().by_ident(given.pop("to")).first()
         if other is None:
             raise Unprocessable(_("There is no such record."), field="to")
-        link = attempt(
-            operations.add_link,
+        link = operations.add_link(
             record,
             given.pop("type"),
             other,
@@ -250,7 +246,7 @@ class RecordLinks(APIView):
         return Response(LinkSerializer(link).data, status=status.HTTP_201_CREATED)
 
 
-class RecordLink(APIView):
+class RecordLink(RecordView):
     required_role = "member"
     scopes = RECORDS
     permission_classes = [IsAuthenticated]
@@ -259,7 +255,7 @@ class RecordLink(APIView):
     def delete(self, request: Request, ident: str, pk: int) -> Response:
         record = current(request, ident)
         link = get_object_or_404(record.links.select_related("target"), pk=pk)
-        attempt(operations.remove_link, link, by=person(request), at=timezone.now())
+        operations.remove_link(link, by=person(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -291,7 +287,7 @@ class RevisionDetail(APIView):
         return Response(RevisionDetailSerializer(revision).data)
 
 
-class RevisionRestore(APIView):
+class RevisionRestore(RecordView):
     """Make an older text the newest."""
 
     required_role = "member"
@@ -301,9 +297,7 @@ class RevisionRestore(APIView):
     @extend_schema(request=None, responses=RecordDetailSerializer, parameters=[IF_READ])
     def post(self, request: Request, ident: str, number: int) -> Response:
         record = current(request, ident)
-        return shown(
-            attempt(operations.restore, record, number, by=person(request), at=timezone.now())
-        )
+        return shown(operations.restore(record, number, by=person(request), at=timezone.now()))
 
 
 class RecordDiff(APIView):

@@ -8,13 +8,12 @@ from rest_framework import generics, status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from portal.accounts.permissions import RECORDS
 from portal.tools.api import ReadOrSignIn, person
 from portal.tools.models import Tool
 from stories import operations
-from stories.api.base import attempt, find, present
+from stories.api.base import RecordView, find, present
 from stories.models import Comment, Notification
 from stories.serializers import (
     CommentSerializer,
@@ -25,7 +24,7 @@ from stories.serializers import (
 )
 
 
-class CommentList(APIView):
+class CommentList(RecordView):
     required_role = "public"
     scopes = RECORDS
     permission_classes = [ReadOrSignIn]
@@ -41,8 +40,7 @@ class CommentList(APIView):
         new = CommentSerializer(data=request.data)
         new.is_valid(raise_exception=True)
         record = present(ident)
-        comment = attempt(
-            operations.add_comment,
+        comment = operations.add_comment(
             record,
             by=person(request),
             at=timezone.now(),
@@ -51,7 +49,7 @@ class CommentList(APIView):
         return Response(CommentSerializer(comment).data, status=status.HTTP_201_CREATED)
 
 
-class CommentResolve(APIView):
+class CommentResolve(RecordView):
     required_role = "member"
     scopes = RECORDS
     permission_classes = [IsAuthenticated]
@@ -59,11 +57,11 @@ class CommentResolve(APIView):
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request, ident: str, pk: int) -> Response:
         comment = get_object_or_404(present(ident).comments.select_related("record"), pk=pk)
-        attempt(operations.resolve_comment, comment, by=person(request), at=timezone.now())
+        operations.resolve_comment(comment, by=person(request), at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class ReviewAdd(APIView):
+class ReviewAdd(RecordView):
     required_role = "member"
     scopes = RECORDS
     permission_classes = [IsAuthenticated]
@@ -72,8 +70,7 @@ class ReviewAdd(APIView):
     def post(self, request: Request, ident: str) -> Response:
         new = ReviewSerializer(data=request.data)
         new.is_valid(raise_exception=True)
-        review = attempt(
-            operations.review,
+        review = operations.review(
             present(ident),
             by=person(request),
             at=timezone.now(),
@@ -82,7 +79,7 @@ class ReviewAdd(APIView):
         return Response(ReviewSerializer(review).data, status=status.HTTP_201_CREATED)
 
 
-class SupportList(APIView):
+class SupportList(RecordView):
     """Who wants it, and why. PUT says that the caller does, DELETE takes it back."""
 
     required_role = "public"
@@ -101,8 +98,7 @@ class SupportList(APIView):
         given = dict(wanted.validated_data)
         name = (given.pop("tool", None) or {}).get("name")
         tool = get_object_or_404(Tool.objects.public(), name=name) if name else None
-        found = attempt(
-            operations.support,
+        found = operations.support(
             present(ident),
             by=person(request),
             at=timezone.now(),
@@ -117,7 +113,7 @@ class SupportList(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class RecordWatch(APIView):
+class RecordWatch(RecordView):
     """What the caller is told of: every change, changes of status, or only mentions of them."""
 
     required_role = "member"
@@ -132,8 +128,7 @@ class RecordWatch(APIView):
     def put(self, request: Request, ident: str) -> Response:
         given = WatchSerializer(data=request.data)
         given.is_valid(raise_exception=True)
-        watch = attempt(
-            operations.watch,
+        watch = operations.watch(
             present(ident),
             by=person(request),
             at=timezone.now(),
@@ -142,7 +137,7 @@ class RecordWatch(APIView):
         return Response(WatchSerializer(watch).data)
 
 
-class NotificationList(generics.GenericAPIView):
+class NotificationList(RecordView, generics.GenericAPIView):
     """What the caller was told, newest first. DELETE marks all of it as read."""
 
     required_role = "member"

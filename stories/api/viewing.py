@@ -8,18 +8,17 @@ from rest_framework import generics, status
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from portal.accounts.permissions import RECORDS
 from portal.tools.api import ReadOrSignIn, person
 from stories import operations
-from stories.api.base import attempt
+from stories.api.base import RecordView
 from stories.kinds import KINDS
 from stories.models import SavedView
 from stories.serializers import SavedViewChangeSerializer, SavedViewSerializer
 
 
-class SavedViewList(generics.GenericAPIView):
+class SavedViewList(RecordView, generics.GenericAPIView):
     """The caller's own saved views and those that others share. POST keeps one."""
 
     required_role = "public"
@@ -45,11 +44,11 @@ class SavedViewList(generics.GenericAPIView):
         new = SavedViewSerializer(data=request.data)
         new.is_valid(raise_exception=True)
         by, now = person(request), timezone.now()
-        view = attempt(operations.save_view, by=by, at=now, **new.validated_data)
+        view = operations.save_view(by=by, at=now, **new.validated_data)
         return Response(SavedViewSerializer(view).data, status=status.HTTP_201_CREATED)
 
 
-class SavedViewDetail(APIView):
+class SavedViewDetail(RecordView):
     """A view of the caller's own; administrators may change and delete those that are shared."""
 
     required_role = "member"
@@ -67,12 +66,12 @@ class SavedViewDetail(APIView):
         view = get_object_or_404(SavedView.objects.kept_by(by), pk=pk)
         change = SavedViewChangeSerializer(data=request.data)
         change.is_valid(raise_exception=True)
-        attempt(operations.change_view, view, by=by, at=timezone.now(), **change.validated_data)
+        operations.change_view(view, by=by, at=timezone.now(), **change.validated_data)
         return Response(SavedViewSerializer(view).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: int) -> Response:
         by = person(request)
         view = get_object_or_404(SavedView.objects.kept_by(by), pk=pk)
-        attempt(operations.delete_view, view, by=by, at=timezone.now())
+        operations.delete_view(view, by=by, at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from builds.models import Build, Image
+from builds.models import Build
 from builds.operations import Source, start_build
 from builds.orphans import GRACE, prune
 from builds.states import Status as BuildStatus
@@ -36,6 +36,7 @@ from portal.webservices.tasks import reconcile_webservice
 from tests.cluster.breakable import BINDING, Webhook, start_breakable, webhook_for
 from tests.cluster.processes import LabError
 from tests.clusters.contract import OURS, config_map
+from tests.webservices import rolling
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db]
 
@@ -78,26 +79,8 @@ def hat(lab, cluster, alice):
 
 
 def image(tool, number):
-    build = Build.objects.create(
-        tool=tool,
-        cluster=tool.cluster,
-        # Far from those of builds that the cluster is told of.
-        number=100 + number,
-        source_url="https://git.example.org/hat.git",
-        status=BuildStatus.SUCCEEDED,
-        created_at=timezone.now(),
-    )
-    digest = f"sha256:{number:064}"
-    return Image.objects.create(
-        tool=tool,
-        build=build,
-        digest=digest,
-        reference=f"registry.test/tool-hat/hat@{digest}",
-        size=1,
-        processes={"web": ["serve"]},
-        default_process="web",
-        created_at=timezone.now(),
-    )
+    # Far from the numbers of builds that the cluster is told of.
+    return rolling.image(tool, 100 + number, registry="registry.test", at=timezone.now())
 
 
 def look(tool):

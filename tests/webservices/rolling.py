@@ -12,24 +12,26 @@ from tests.clusters.contract import OURS
 from tests.conftest import NOW
 
 
-def image(hat, number):
+def image(tool, number, *, registry="registry.example.org", at=NOW):
+    """What a build made, as far as the portal's rows know."""
     build = Build.objects.create(
-        tool=hat,
+        tool=tool,
+        cluster=tool.cluster,
         number=number,
         source_url="https://git.example.org/hat.git",
         status=BuildStatus.SUCCEEDED,
-        created_at=NOW,
+        created_at=at,
     )
     digest = f"sha256:{number:064}"
     return Image.objects.create(
-        tool=hat,
+        tool=tool,
         build=build,
         digest=digest,
-        reference=f"registry.example.org/tool-hat/hat@{digest}",
+        reference=f"{registry}/tool-hat/hat@{digest}",
         size=1,
         processes={"web": ["serve"]},
         default_process="web",
-        created_at=NOW,
+        created_at=at,
     )
 
 

@@ -18,9 +18,9 @@ from stories.operations import Conflict, NotAllowed, Refused, Stale
 from stories.serializers import RecordDetailSerializer
 
 
-# What stands in its docstring would stand in REST's document, at each view that has none.
+# It answers what the operations on records refuse with everything that is missing. (A docstring
+# would stand in REST's document, at each view that has none of its own.)
 class RecordView(APIView):
-    # Answers what the operations on records refuse, with everything that is missing.
     def handle_exception(self, error: Exception) -> Response:
         return super().handle_exception(_problem(error))
 

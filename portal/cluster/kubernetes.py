@@ -38,6 +38,8 @@ MERGE = "application/merge-patch+json"
 SILENCE = 100.0
 # A container that is followed may be silent for longer; then it is asked for again.
 SILENCE_OF_CONTAINERS = 300.0
+# Seconds of silence until the kernel asks whether the other end is there, and how often it does.
+PROBES = {"idle": 30, "interval": 10, "count": 3}
 PAGE = 500
 # What the API server's own authorizer says; quotas and admission rules are "forbidden", too.
 _NOT_ALLOWED = re.compile(r"cannot [a-z]+ resource")
@@ -300,6 +302,7 @@ class KubernetesCluster:
 def _connect(access: Access) -> Any:  # noqa: ANN401 - the library is imported lazily
     from kubernetes import client, config  # noqa: PLC0415
     from kubernetes.config.config_exception import ConfigException  # noqa: PLC0415
+    from kubernetes.utils.keepalive import tcp_keepalive_socket_options  # noqa: PLC0415
 
     loader: Any = config
     configuration = client.Configuration()
@@ -307,6 +310,7 @@ def _connect(access: Access) -> Any:  # noqa: ANN401 - the library is imported l
     configuration.retries = False
     # So many connections are kept for the next request: a watcher has many threads.
     configuration.connection_pool_maxsize = 100
+    configuration.socket_options = tcp_keepalive_socket_options(**PROBES)
     try:
         if access.is_inside:
             loader.load_incluster_config(client_configuration=configuration)

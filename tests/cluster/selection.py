@@ -5,6 +5,8 @@ import pytest
 HINT = "The tests on a Kubernetes cluster are not run. Run them with: make test-cluster"
 # The first test of a session waits for its cluster.
 SECONDS = 900
+# Two processes share the tests: one has the cluster that runs pods, the other API servers alone.
+WITH_PODS, WITHOUT = pytest.mark.xdist_group("pods"), pytest.mark.xdist_group("servers")
 
 
 def is_asked_for(config: pytest.Config) -> bool:
@@ -22,3 +24,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=marked)
     for item in marked:
         item.add_marker(pytest.mark.timeout(SECONDS))
+        item.add_marker(WITH_PODS if "lab" in item.fixturenames else WITHOUT)

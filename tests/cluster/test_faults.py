@@ -48,7 +48,7 @@ def broken():
 
 
 @pytest.fixture(scope="module")
-def lab(broken):
+def plane(broken):
     return broken.lab
 
 
@@ -70,12 +70,12 @@ def cluster(broken, ada, settings):
 
 
 @pytest.fixture
-def hat(lab, cluster, alice):
+def hat(plane, cluster, alice):
     """A tool of alice's whose name nobody had before."""
     name = f"hat-{uuid.uuid4().hex[:6]}"
     yield register_tool(name, by=alice, at=timezone.now(), title="Hat")
     gone = ("--ignore-not-found", "--wait=false")
-    lab.kubectl("delete", "namespace", f"tool-{name}", f"build-{name}", *gone)
+    plane.kubectl("delete", "namespace", f"tool-{name}", f"build-{name}", *gone)
 
 
 def image(tool, number):
@@ -132,9 +132,9 @@ def check(cluster):
     return cluster
 
 
-def deployed(lab, tool):
+def deployed(plane, tool):
     """The number of the release that the cluster has."""
-    there = lab.get("deployment", tool.name, "-n", f"tool-{tool.name}")
+    there = plane.get("deployment", tool.name, "-n", f"tool-{tool.name}")
     return int(there["spec"]["template"]["metadata"]["labels"]["portal.example.org/release"])
 
 
@@ -148,7 +148,7 @@ def wait_for(check, *, seconds=240):
 
 
 def test_a_server_that_is_away_is_told_and_work_goes_on_after_it(
-    broken, lab, cluster, hat, alice, client_of, api_of
+    broken, plane, cluster, hat, alice, client_of, api_of
 ):
     deploy(hat, alice, 1)
     begun = build(hat, alice)
@@ -228,7 +228,7 @@ def has_heard(heard, name, kind="Deployment"):
 
 
 def test_an_old_backup_is_noticed_and_everything_comes_back(
-    broken, lab, cluster, hat, alice, watching, tmp_path
+    broken, plane, cluster, hat, alice, watching, tmp_path
 ):
     heard, begun = watching
     deploy(hat, alice, 1)
@@ -237,25 +237,25 @@ def test_an_old_backup_is_noticed_and_everything_comes_back(
     deploy(hat, alice, 2)
     started = build(hat, alice)
     run = ("pipelinerun", started.name, "-n", f"build-{hat.name}", "--ignore-not-found")
-    assert lab.kubectl("get", *run)
+    assert plane.kubectl("get", *run)
     wait_for(has_heard(heard, hat.name))
     number = len(begun)
 
     broken.restore(tmp_path / "backup")
-    assert deployed(lab, hat) == 1
-    assert not lab.kubectl("get", *run)
+    assert deployed(plane, hat) == 1
+    assert not plane.kubectl("get", *run)
     wait_for(lambda: len(begun) >= number + 3)
     heard.clear()
     seen = serve(hat, is_live(2))
     assert seen.status == Status.RUNNING
-    assert deployed(lab, hat) == 2
+    assert deployed(plane, hat) == 2
     wait_for(has_heard(heard, hat.name))
     started = look_at(started)
     assert started.status == BuildStatus.RUNNING
-    assert lab.kubectl("get", *run)
+    assert plane.kubectl("get", *run)
 
 
-def test_a_run_that_no_build_waits_for_is_removed(lab, cluster, hat, alice):
+def test_a_run_that_no_build_waits_for_is_removed(plane, cluster, hat, alice):
     started, later = build(hat, alice), timezone.now() + GRACE + timedelta(minutes=1)
     place = ("-n", f"build-{hat.name}")
     run = f"PipelineRun {place[1]}/{started.name}"
@@ -263,24 +263,24 @@ def test_a_run_that_no_build_waits_for_is_removed(lab, cluster, hat, alice):
     # Its row is gone, as after the restore of an old database.
     Build.objects.filter(pk=started.pk).delete()
     assert run not in prune(cluster, now=timezone.now())
-    assert lab.get("pipelinerun", *place)["items"]
+    assert plane.get("pipelinerun", *place)["items"]
     assert run in prune(cluster, now=later)
-    assert not lab.get("pipelinerun", *place)["items"]
+    assert not plane.get("pipelinerun", *place)["items"]
 
 
-def test_a_namespace_that_is_deleted_comes_back_with_its_walls(lab, hat, alice):
+def test_a_namespace_that_is_deleted_comes_back_with_its_walls(plane, hat, alice):
     deploy(hat, alice, 1)
     started = build(hat, alice)
     places = (f"tool-{hat.name}", f"build-{hat.name}")
     operations.deploy(image(hat, 2), by=alice, at=timezone.now())
-    lab.kubectl("delete", "namespace", *places, "--wait=false")
+    plane.kubectl("delete", "namespace", *places, "--wait=false")
     seen = serve(hat, is_live(2))
     assert seen.status == Status.RUNNING
-    walls = lab.get("networkpolicy", "-n", places[0])["items"]
+    walls = plane.get("networkpolicy", "-n", places[0])["items"]
     assert {each["metadata"]["name"] for each in walls} == {"nothing", "outside", "ingress"}
-    wait_for(lambda: look_at(started).trouble == "" and lab.get("pipelinerun", "-n", places[1]))
+    wait_for(lambda: look_at(started).trouble == "" and plane.get("pipelinerun", "-n", places[1]))
     assert look_at(started).status == BuildStatus.RUNNING
-    assert lab.get("pipelinerun", "-n", places[1])["items"]
+    assert plane.get("pipelinerun", "-n", places[1])["items"]
 
 
 @pytest.mark.parametrize(
@@ -291,38 +291,38 @@ def test_a_namespace_that_is_deleted_comes_back_with_its_walls(lab, hat, alice):
         ("ingress", '{"spec": {"rules": [{"host": "x.test"}]}}', "{.spec.rules[0].host}", None),
     ],
 )
-def test_what_was_edited_or_removed_is_put_back(lab, hat, alice, kind, changes, path, wanted):
+def test_what_was_edited_or_removed_is_put_back(plane, hat, alice, kind, changes, path, wanted):
     deploy(hat, alice, 1)
     thing = (kind, hat.name, "-n", f"tool-{hat.name}")
-    before = lab.kubectl("get", *thing, "-o", f"jsonpath={path}")
-    lab.kubectl("patch", *thing, "--type=merge", "-p", changes)
-    assert lab.kubectl("get", *thing, "-o", f"jsonpath={path}") != before
+    before = plane.kubectl("get", *thing, "-o", f"jsonpath={path}")
+    plane.kubectl("patch", *thing, "--type=merge", "-p", changes)
+    assert plane.kubectl("get", *thing, "-o", f"jsonpath={path}") != before
     look(hat)
-    after = lab.kubectl("get", *thing, "-o", f"jsonpath={path}")
+    after = plane.kubectl("get", *thing, "-o", f"jsonpath={path}")
     assert after == before
     assert wanted in (None, after)
-    lab.kubectl("delete", *thing)
+    plane.kubectl("delete", *thing)
     serve(hat, is_live(1))
-    assert lab.kubectl("get", *thing)
+    assert plane.kubectl("get", *thing)
 
 
-def test_a_secret_that_is_removed_or_edited_is_put_back(lab, hat, alice):
+def test_a_secret_that_is_removed_or_edited_is_put_back(plane, hat, alice):
     deploy(hat, alice, 1)
     secret = ("secret", f"{hat.name}-r1", "-n", f"tool-{hat.name}")
-    lab.kubectl("delete", *secret)
+    plane.kubectl("delete", *secret)
     look(hat)
-    assert lab.kubectl("get", *secret)
+    assert plane.kubectl("get", *secret)
 
 
-def test_a_wall_that_is_torn_down_is_noticed_and_put_up_again(lab, cluster, hat, alice, watching):
+def test_a_wall_that_is_torn_down_is_noticed_and_put_up_again(plane, cluster, hat, alice, watching):
     heard, _begun = watching
     deploy(hat, alice, 1)
     place = ("-n", f"tool-{hat.name}")
     hole = '{"spec": {"egress": [{}]}}'
-    lab.kubectl("delete", "networkpolicy", "nothing", *place)
-    lab.kubectl("patch", "networkpolicy", "outside", *place, "--type=merge", "-p", hole)
+    plane.kubectl("delete", "networkpolicy", "nothing", *place)
+    plane.kubectl("patch", "networkpolicy", "outside", *place, "--type=merge", "-p", hole)
     more = '{"spec": {"hard": {"pods": "1000"}}}'
-    lab.kubectl("patch", "resourcequota", "room", *place, "--type=merge", "-p", more)
+    plane.kubectl("patch", "resourcequota", "room", *place, "--type=merge", "-p", more)
 
     def is_noticed(kind, name):
         now = timezone.now()
@@ -340,28 +340,28 @@ def test_a_wall_that_is_torn_down_is_noticed_and_put_up_again(lab, cluster, hat,
     wait_for(lambda: is_noticed("ResourceQuota", "room"))
     hat.refresh_from_db()
     assert keep_home(hat).trouble == ""
-    assert lab.get("networkpolicy", "nothing", *place)
-    assert lab.get("networkpolicy", "outside", *place)["spec"]["egress"] != [{}]
-    assert lab.get("resourcequota", "room", *place)["spec"]["hard"]["pods"] == "10"
+    assert plane.get("networkpolicy", "nothing", *place)
+    assert plane.get("networkpolicy", "outside", *place)["spec"]["egress"] != [{}]
+    assert plane.get("resourcequota", "room", *place)["spec"]["hard"]["pods"] == "10"
     # Its own writes, and what controllers note in the status, are no disturbance.
     heard.clear()
-    lab.kubectl("annotate", "resourcequota", "room", *place, "looked=at")
+    plane.kubectl("annotate", "resourcequota", "room", *place, "looked=at")
     wait_for(has_heard(heard, "room", "ResourceQuota"))
     assert not any(mend(each, cluster_id=cluster.pk, now=timezone.now()) for each in heard)
 
 
-def test_what_belongs_to_somebody_else_is_left_alone(lab, hat, alice):
-    lab.create_namespace(f"tool-{hat.name}")
+def test_what_belongs_to_somebody_else_is_left_alone(plane, hat, alice):
+    plane.create_namespace(f"tool-{hat.name}")
     operations.deploy(image(hat, 1), by=alice, at=timezone.now())
     seen = serve(hat, lambda seen: seen.failed)
     assert "not the portal's" in seen.failed.reason
-    assert lab.kubectl("get", "all,secret,ingress", "-n", f"tool-{hat.name}", "-o", "name") == ""
+    assert plane.kubectl("get", "all,secret,ingress", "-n", f"tool-{hat.name}", "-o", "name") == ""
 
 
-def test_a_foreign_deployment_of_the_same_name_is_neither_taken_nor_stopped(lab, hat, alice):
+def test_a_foreign_deployment_of_the_same_name_is_neither_taken_nor_stopped(plane, hat, alice):
     deploy(hat, alice, 1)
     place = ("-n", f"tool-{hat.name}")
-    lab.kubectl("label", "deployment", hat.name, *place, f"{OWNER_LABEL}=somebody", "--overwrite")
+    plane.kubectl("label", "deployment", hat.name, *place, f"{OWNER_LABEL}=somebody", "--overwrite")
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -371,46 +371,48 @@ def test_a_foreign_deployment_of_the_same_name_is_neither_taken_nor_stopped(lab,
             "labels": {"app.kubernetes.io/name": hat.name},
         },
     }
-    lab.apply(secret)
+    plane.apply(secret)
     operations.deploy(image(hat, 2), by=alice, at=timezone.now())
     seen = serve(hat, lambda seen: seen.failed)
     assert "not the portal's" in seen.failed.reason
     operations.stop(seen, by=alice, at=timezone.now())
     look(hat)
-    assert lab.get("deployment", hat.name, *place)["spec"]["replicas"] == 1
-    assert deployed(lab, hat) == 1
-    lab.kubectl("label", "deployment", hat.name, *place, f"{OWNER_LABEL}={MANAGER}", "--overwrite")
+    assert plane.get("deployment", hat.name, *place)["spec"]["replicas"] == 1
+    assert deployed(plane, hat) == 1
+    plane.kubectl(
+        "label", "deployment", hat.name, *place, f"{OWNER_LABEL}={MANAGER}", "--overwrite"
+    )
     deploy(hat, alice, 3)
-    assert lab.get("secret", "theirs", *place)
+    assert plane.get("secret", "theirs", *place)
 
 
-def test_a_full_etcd_is_told_and_work_goes_on_when_there_is_room(broken, lab, hat, alice):
+def test_a_full_etcd_is_told_and_work_goes_on_when_there_is_room(broken, plane, hat, alice):
     deploy(hat, alice, 1)
-    lab.create_namespace("ballast")
+    plane.create_namespace("ballast")
     data = {"text": "x" * 1000_000}
     with pytest.raises(LabError, match="database space exceeded"):
         for number in range(100):
-            lab.apply(config_map("ballast", f"heavy-{number}", labels={}, **data))
+            plane.apply(config_map("ballast", f"heavy-{number}", labels={}, **data))
     operations.deploy(image(hat, 2), by=alice, at=timezone.now())
     seen = look(hat)
     assert "database space exceeded" in seen.trouble
     assert seen.starting.number == 2
     assert seen.status == Status.RUNNING
 
-    lab.kubectl("delete", "configmap", "--all", "-n", "ballast")
+    plane.kubectl("delete", "configmap", "--all", "-n", "ballast")
     revision = broken.etcd("maintenance/status")["header"]["revision"]
     broken.etcd("kv/compaction", revision=revision, physical=True)
     broken.etcd("maintenance/defragment")
     for alarm in broken.etcd("maintenance/alarm", action="GET").get("alarms", ()):
         broken.etcd("maintenance/alarm", action="DEACTIVATE", **alarm)
-    lab.kubectl("delete", "namespace", "ballast", "--wait=false")
+    plane.kubectl("delete", "namespace", "ballast", "--wait=false")
     serve(hat, is_live(2))
 
 
-def test_a_token_that_is_revoked_is_told_until_it_is_renewed(broken, lab, cluster, hat, alice):
+def test_a_token_that_is_revoked_is_told_until_it_is_renewed(broken, plane, cluster, hat, alice):
     deploy(hat, alice, 1)
     operations.deploy(image(hat, 2), by=alice, at=timezone.now())
-    lab.kubectl("delete", "serviceaccount", "portal", "-n", "portal")
+    plane.kubectl("delete", "serviceaccount", "portal", "-n", "portal")
     # The API server remembers for some seconds that it knew the token.
     seen = serve(hat, lambda seen: "credentials" in seen.trouble or seen.live.number == 2)
     wait_for(lambda: "credentials" in look(hat).trouble)
@@ -423,10 +425,10 @@ def test_a_token_that_is_revoked_is_told_until_it_is_renewed(broken, lab, cluste
     serve(hat, is_live(2))
 
 
-def test_rights_that_are_taken_away_fail_no_release(broken, lab, cluster, hat, alice, request):
+def test_rights_that_are_taken_away_fail_no_release(broken, plane, cluster, hat, alice, request):
     deploy(hat, alice, 1)
     request.addfinalizer(broken.let_in)
-    lab.kubectl("delete", "clusterrolebinding", "portal")
+    plane.kubectl("delete", "clusterrolebinding", "portal")
     operations.deploy(image(hat, 2), by=alice, at=timezone.now())
     wait_for(lambda: "lacks a right" in look(hat).trouble)
     started = build(hat, alice)
@@ -438,19 +440,19 @@ def test_rights_that_are_taken_away_fail_no_release(broken, lab, cluster, hat, a
     assert seen.is_reachable
     missing = {(each["verb"], each["resource"]) for each in seen.missing_rights}
     assert ("patch", "deployments") in missing
-    lab.apply(BINDING)
+    plane.apply(BINDING)
     serve(hat, is_live(2))
     wait_for(lambda: look_at(started).trouble == "")
     assert check(cluster).missing_rights == []
 
 
-def test_the_sentence_of_a_webhook_reaches_the_maintainer(lab, hat, alice, client_of):
+def test_the_sentence_of_a_webhook_reaches_the_maintainer(plane, hat, alice, client_of):
     deploy(hat, alice, 1)
-    server = Webhook(lab, "Images from registry.test are not allowed here.")
-    hook = webhook_for(lab, server, namespace=f"tool-{hat.name}")
-    lab.apply(hook)
+    server = Webhook(plane, "Images from registry.test are not allowed here.")
+    hook = webhook_for(plane, server, namespace=f"tool-{hat.name}")
+    plane.apply(hook)
     try:
-        wait_for(lambda: refuses(lab, hat))
+        wait_for(lambda: refuses(plane, hat))
         operations.deploy(image(hat, 2), by=alice, at=timezone.now())
         seen = serve(hat, lambda seen: seen.failed)
         assert "Images from registry.test are not allowed here." in seen.failed.reason
@@ -465,30 +467,30 @@ def test_the_sentence_of_a_webhook_reaches_the_maintainer(lab, hat, alice, clien
     assert "checks objects is away" in seen.trouble
     assert "policy.example.org" in seen.trouble
     assert seen.starting.number == 3
-    lab.kubectl("delete", "validatingwebhookconfiguration", f"tool-{hat.name}")
+    plane.kubectl("delete", "validatingwebhookconfiguration", f"tool-{hat.name}")
     serve(hat, is_live(3))
 
 
-def refuses(lab, tool):
+def refuses(plane, tool):
     """Whether the API server asks the webhook already."""
     thing = ("deployment", tool.name, "-n", f"tool-{tool.name}")
     try:
-        lab.kubectl("annotate", *thing, "a=b", "--overwrite", "--dry-run=server")
+        plane.kubectl("annotate", *thing, "a=b", "--overwrite", "--dry-run=server")
     except LabError:
         return True
     return False
 
 
-def test_a_connection_that_falls_silent_is_noticed(broken, lab, watching):
+def test_a_connection_that_falls_silent_is_noticed(broken, plane, watching):
     heard, _begun = watching
-    lab.create_namespace("silence")
+    plane.create_namespace("silence")
     broken.cable.silence()
-    lab.apply(quota("silence", "unheard"))
+    plane.apply(quota("silence", "unheard"))
     time.sleep(1)
     assert not has_heard(heard, "unheard", "ResourceQuota")()
     broken.cable.heal()
     wait_for(has_heard(heard, "unheard", "ResourceQuota"), seconds=120)
-    lab.kubectl("delete", "namespace", "silence", "--wait=false")
+    plane.kubectl("delete", "namespace", "silence", "--wait=false")
 
 
 WATCHER = """
@@ -511,10 +513,10 @@ watcher.run(threading.Event())
 """
 
 
-def test_a_watcher_that_is_killed_is_followed_by_another_and_nothing_is_lost(lab):
-    lab.create_namespace("relay")
+def test_a_watcher_that_is_killed_is_followed_by_another_and_nothing_is_lost(plane):
+    plane.create_namespace("relay")
     heard, begun, stop = [], [], threading.Event()
-    adapter = KubernetesCluster(Access(kubeconfig=str(lab.kubeconfig)))
+    adapter = KubernetesCluster(Access(kubeconfig=str(plane.kubeconfig)))
     second = Watcher(
         adapter,
         [RESOURCE_QUOTA],
@@ -525,27 +527,27 @@ def test_a_watcher_that_is_killed_is_followed_by_another_and_nothing_is_lost(lab
         seconds=6,
         watch_seconds=2,
     )
-    argv = [sys.executable, "-c", WATCHER, str(lab.kubeconfig)]
+    argv = [sys.executable, "-c", WATCHER, str(plane.kubeconfig)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout.readline() == "begin\n"
         thread = threading.Thread(target=second.run, args=(stop,))
         thread.start()
-        lab.apply(quota("relay", "before"))
+        plane.apply(quota("relay", "before"))
         # It may be told of others' before.
         assert "before\n" in iter(first.stdout.readline, "") and first.poll() is None
         first.kill()
     assert not second.is_working
-    lab.apply(quota("relay", "between"))
+    plane.apply(quota("relay", "between"))
     made = time.monotonic()
     # Whoever takes over has everything looked at, and so also what nobody told of.
     wait_for(lambda: begun)
     assert begun[0] > made
-    lab.apply(quota("relay", "after"))
+    plane.apply(quota("relay", "after"))
     wait_for(has_heard(heard, "after", "ResourceQuota"))
     stop.set()
     thread.join()
     adapter.close()
-    lab.kubectl("delete", "namespace", "relay", "--wait=false")
+    plane.kubectl("delete", "namespace", "relay", "--wait=false")
 
 
 def quota(namespace, name):
@@ -558,10 +560,10 @@ def quota(namespace, name):
     }
 
 
-def test_a_place_that_the_server_has_forgotten_is_begun_anew(broken, lab):
+def test_a_place_that_the_server_has_forgotten_is_begun_anew(broken, plane):
     """410 Gone: the server was started anew and knows only what came after."""
-    adapter = KubernetesCluster(Access(kubeconfig=str(lab.kubeconfig)))
-    lab.create_namespace("forgotten")
+    adapter = KubernetesCluster(Access(kubeconfig=str(plane.kubeconfig)))
+    plane.create_namespace("forgotten")
     events, stop = [], threading.Event()
     informer = Informer(
         adapter,
@@ -572,9 +574,9 @@ def test_a_place_that_the_server_has_forgotten_is_begun_anew(broken, lab):
         watch_seconds=1,
     )
     informer.step(stop)
-    lab.apply(config_map("forgotten", "missed"))
+    plane.apply(config_map("forgotten", "missed"))
     for number in range(20):
-        lab.apply(config_map("forgotten", "other", number=str(number)))
+        plane.apply(config_map("forgotten", "other", number=str(number)))
     revision = broken.etcd("maintenance/status")["header"]["revision"]
     broken.etcd("kv/compaction", revision=revision, physical=True)
     broken.stop_server()
@@ -582,12 +584,12 @@ def test_a_place_that_the_server_has_forgotten_is_begun_anew(broken, lab):
     thread = threading.Thread(target=informer.run, args=(stop,))
     thread.start()
     wait_for(lambda: events.count("begin") == 2)
-    lab.apply(config_map("forgotten", "later"))
+    plane.apply(config_map("forgotten", "later"))
     wait_for(lambda: "later" in events)
     stop.set()
     thread.join()
     adapter.close()
-    lab.kubectl("delete", "namespace", "forgotten", "--wait=false")
+    plane.kubectl("delete", "namespace", "forgotten", "--wait=false")
 
 
 def test_a_steady_webservice_costs_five_requests_and_no_write(broken, hat, alice):

@@ -174,8 +174,7 @@ class Build(Movable, Watched, Troubled):
 
     def is_followed_at(self, now: datetime) -> bool:
         """Whether a watcher takes over its output, and tells of every change."""
-        until = self.cluster.watched_until if self.cluster else None
-        return bool(self.is_followed and until and until > now)
+        return bool(self.is_followed and self.cluster and self.cluster.is_watched_at(now))
 
     @property
     def is_stopping(self) -> bool:

@@ -96,12 +96,11 @@ def after_error(row: Troubled, now: datetime) -> timedelta:
 
 
 def set_alarm(row: Watched, task: Task, pause: timedelta | None, **ids: int) -> None:
-    """Note when the row is to be looked at next, and have the task called then.
+    """Note when a claimed row is to be looked at next, and have the task called then.
 
     A long pause needs no message: the sweep finds the row when its time has come.
     """
-    due = None if pause is None else timezone.now() + pause
-    type(row)._base_manager.filter(pk=row.pk).update(next_look_at=due)
+    row.look_again(None if pause is None else timezone.now() + pause)
     if pause is not None and pause < SWEEP_INTERVAL:
         task.apply_async(kwargs=ids, countdown=pause.total_seconds())
 

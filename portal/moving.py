@@ -8,7 +8,7 @@ from django.db import models, transaction
 
 from portal.accounts.models import User
 
-Row = TypeVar("Row", bound=models.Model)
+Row = TypeVar("Row", bound="Watched")
 
 
 class AbstractMove(models.Model):
@@ -88,9 +88,12 @@ class WatchedQuerySet(models.QuerySet[Row]):
 
     def claim(self, pk: int, *, now: datetime, lease: timedelta) -> Row | None:
         """The row, if a look is due and nobody else is looking; theirs until `lease` is over."""
-        if not self.filter(pk=pk, next_look_at__lte=now).update(next_look_at=now + lease):
+        until = now + lease
+        if not self.filter(pk=pk, next_look_at__lte=now).update(next_look_at=until):
             return None
-        return self.select_related("tool").get(pk=pk)
+        row = self.select_related("tool").get(pk=pk)
+        row.claimed_until = until
+        return row
 
 
 class Watched(models.Model):
@@ -98,9 +101,16 @@ class Watched(models.Model):
 
     # None when there is nothing left to do.
     next_look_at = models.DateTimeField(null=True, blank=True)
+    # Until when it is this object's, whose look is under way.
+    claimed_until: datetime | None = None
 
     class Meta:
         abstract = True
+
+    def look_again(self, due: datetime | None) -> None:
+        """Note when the next look is due, unless somebody woke the row during this one."""
+        same = type(self)._base_manager.filter(pk=self.pk, next_look_at=self.claimed_until)
+        same.update(next_look_at=due)
 
 
 class Troubled(models.Model):

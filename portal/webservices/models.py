@@ -1,7 +1,8 @@
 """Webservices, their numbered releases, and the replicas that run."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.core.validators import MinValueValidator, RegexValidator
@@ -75,6 +76,11 @@ class WebserviceQuerySet(WatchedQuerySet["Webservice"]):
         # Those that are on their way from this machine or to it may answer here, too.
         here = self.filter(Q(tool__cluster=None) | ~Q(routed_ports=[])).order_by("pk")
         return dict(here.values_list("tool__name", "routed_ports"))
+
+    def unwatched(self, now: datetime) -> Self:
+        """Those in clusters of whose changes no watcher tells."""
+        is_watched = Q(tool__cluster__watched_until__gt=now)
+        return self.filter(tool__cluster__isnull=False).exclude(is_watched)
 
 
 class Webservice(Configured, Movable, Watched, Troubled):

@@ -25,9 +25,10 @@ from portal.webservices.reconcile import CRASHES_AT_MOST, LOG_TAIL, only_scales
 from portal.webservices.releases import go_live
 from portal.webservices.states import Reason, ReleaseStatus, Status
 
-# A change in the cluster wakes the row by itself; these looks are the net below.
-CHANGING = timedelta(seconds=1)
-STEADY = timedelta(minutes=5)
+# How long until the next look. Where a watcher works a change in the cluster wakes the row, and
+# the net below that may be wide.
+CHANGING, STEADY = timedelta(seconds=1), timedelta(minutes=5)
+STEADY_WATCHED = timedelta(hours=1)
 
 
 def engine_in(cluster: Cluster, tool: Tool) -> KubernetesWebservices:
@@ -64,7 +65,9 @@ def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> tim
     # Until a move to this cluster has come to its end another place tells how it is.
     if webservice.tool.cluster_id == cluster.pk:
         _move(webservice, seen, now=now)
-    return CHANGING if webservice.starting_in(cluster) or not seen.is_done else STEADY
+    if webservice.starting_in(cluster) or not seen.is_done:
+        return CHANGING
+    return STEADY_WATCHED if cluster.is_watched_at(now) else STEADY
 
 
 def _roll(

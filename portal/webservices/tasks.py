@@ -192,7 +192,10 @@ def check_replicas(webservice: Webservice) -> list[tuple[Replica, Answer]] | Non
 @shared_task
 def sweep() -> None:
     """Find the webservices whose time has come, heal the routes, deploy what should have been."""
-    overdue = Webservice.objects.overdue(timezone.now()).values_list("pk", flat=True)
+    now = timezone.now()
+    soon = now + rollout.STEADY
+    Webservice.objects.unwatched(now).filter(next_look_at__gt=soon).update(next_look_at=soon)
+    overdue = Webservice.objects.overdue(now).values_list("pk", flat=True)
     tell_of(overdue, reconcile_webservice, "webservice_id")
     moves = Relocation.objects.overdue(timezone.now()).values_list("pk", flat=True)
     tell_of(moves, reconcile_relocation, "relocation_id")

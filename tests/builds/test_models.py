@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from builds.models import Build
 from builds.operations import Source, start_build
 from builds.states import Status
+from builds.tasks import wake
 from tests.conftest import NOW
 
 
@@ -39,6 +40,20 @@ def test_a_look_can_be_claimed_once(build):
     assert Build.objects.claim(build.pk, now=NOW, lease=lease) == build
     assert Build.objects.claim(build.pk, now=NOW, lease=lease) is None
     assert Build.objects.claim(build.pk, now=NOW + lease, lease=lease) == build
+
+
+def test_who_is_woken_during_a_look_is_looked_at_again(build):
+    lease = timedelta(seconds=10)
+    claimed = Build.objects.claim(build.pk, now=NOW, lease=lease)
+    later = NOW + timedelta(seconds=1)
+    wake([build.pk], now=later)
+    claimed.look_again(NOW + timedelta(hours=1))
+    again = Build.objects.claim(build.pk, now=later, lease=lease)
+    assert again == build
+    claimed.look_again(None)
+    again.look_again(NOW + timedelta(hours=2))
+    build.refresh_from_db()
+    assert build.next_look_at == NOW + timedelta(hours=2)
 
 
 def test_a_lost_alarm_is_found(build):

@@ -8,12 +8,13 @@ from django.utils import timezone
 
 from portal.cluster.base import ClusterRefused, ClusterUnavailable, NotAllowed
 from portal.cluster.kinds import DEPLOYMENT, INGRESS, NAMESPACE, POD, SECRET, SERVICE
+from portal.clusters.models import Cluster
 from portal.tools.models import Tool
 from portal.tools.operations import set_variable
 from portal.webservices import operations
 from portal.webservices.models import Replica, Webservice
 from portal.webservices.states import Reason, ReleaseStatus, Status
-from portal.webservices.tasks import reconcile_webservice
+from portal.webservices.tasks import reconcile_webservice, sweep
 from tests.conftest import NOW
 from tests.webservices.rolling import (
     deployment,
@@ -297,6 +298,24 @@ def test_a_steady_look_reads_five_times_and_writes_nothing(hat, tools, memory, l
         ("get", "Service"),
         ("list", "Pod"),
     ]
+
+
+def test_where_a_watcher_tells_of_changes_a_steady_look_is_rare(hat, tools, memory, live):
+    assert look(hat, tools)[1] == timedelta(minutes=5)
+    tools.watched_until = NOW + timedelta(seconds=1)
+    assert look(hat, tools)[1] == timedelta(hours=1)
+
+
+def test_a_watcher_that_is_gone_leaves_no_webservice_alone_for_long(hat, tools, live):
+    now = timezone.now()
+    late = now + timedelta(hours=1)
+    Webservice.objects.update(next_look_at=late)
+    Cluster.objects.update(watched_until=now + timedelta(minutes=1))
+    sweep()
+    assert Webservice.objects.get().next_look_at == late
+    Cluster.objects.update(watched_until=now)
+    sweep()
+    assert Webservice.objects.get().next_look_at < now + timedelta(minutes=6)
 
 
 def test_a_release_that_the_cluster_refuses_fails_with_its_words(hat, alice, tools, memory, live):

@@ -143,6 +143,10 @@ class Cluster(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("cluster", args=[self.name])
 
+    def is_watched_at(self, now: datetime) -> bool:
+        """Whether a watcher tells of every change there."""
+        return self.watched_until is not None and self.watched_until > now
+
     def clean(self) -> None:
         if self.way == self.Way.MEMORY and not settings.DEVELOPMENT_IDENTITY:
             raise ValidationError({"way": _("Only a portal for development has such clusters.")})

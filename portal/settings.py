@@ -139,6 +139,13 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
     # A file as in production: a database in memory locks whole tables against other threads.
     DATABASES["default"]["TEST"] = {"NAME": STATE / "test.sqlite3"}
+elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # A new connection takes longer than most queries: each process keeps some, and lends them.
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": env.int("PORTAL_DATABASE_CONNECTIONS", default=20),
+    }
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {"default": env.cache("CACHE_URL", default=f"filecache://{STATE / 'cache-django'}")}
 

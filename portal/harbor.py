@@ -14,10 +14,12 @@ from urllib.parse import quote
 
 import httpx
 
-from portal.registry import Look
+from portal.registry import Look, no_cookies
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.05)
 PAGE = 100
+# What Harbor takes as a project's quota, in bytes.
+LEAST, MOST = 1, 1024**5
 MARK = "Made by the portal. Changes by hand are lost."
 PULL = ("pull",)
 PUSH_AND_PULL = ("pull", "push")
@@ -67,6 +69,7 @@ class Harbor:
             auth=(account.name, account.password),
             timeout=timeout,
             trust_env=False,
+            cookies=no_cookies(),
         )
 
     def __enter__(self) -> "Harbor":
@@ -81,11 +84,14 @@ class Harbor:
         parts = [each for each in health.get("components") or [] if each["status"] != "healthy"]
         ill = ", ".join(f"{each['name']} {each.get('error', '')}".strip() for each in parts)
         found = _object(_good(self._ask("GET", "systeminfo")))
+        # Both are answered to anybody; this only to those who may do what the portal has to.
+        _good(self._ask("GET", "quotas", params={"page_size": "1"}))
         trouble = f"Harbor says that a part of it is ill: {ill}" if ill else ""
         return Look(str(found.get("harbor_version", "")), trouble)
 
     def keep_project(self, tool: str, *, storage: int) -> int:
         """Have a private project with this quota, and change only what differs; bytes in use."""
+        storage = min(max(storage, LEAST), MOST)
         project = self._project(tool) or self._make_project(tool, storage)
         quota = self._quota(project["project_id"])
         if quota["hard"]["storage"] != storage:
@@ -223,7 +229,10 @@ def _good(answer: httpx.Response) -> httpx.Response:
         return answer
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         raise HarborError("Harbor does not accept the portal's name and password.")
-    raise HarborError(f"Harbor answered {answer.status_code}: {answer.text[:200]}")
+    words = f"Harbor answered {answer.status_code}: {answer.text[:200]}"
+    if answer.status_code == httpx.codes.FORBIDDEN:
+        words += " Is the portal's account an administrator of Harbor?"
+    raise HarborError(words)
 
 
 def _json(answer: httpx.Response) -> Any:  # noqa: ANN401

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -59,7 +60,7 @@ class Distribution:
 
     def __init__(self, registry: Registry, *, timeout: httpx.Timeout = TIMEOUT) -> None:
         self._registry = registry
-        self._client = httpx.Client(timeout=timeout, follow_redirects=True)
+        self._client = httpx.Client(timeout=timeout, follow_redirects=True, cookies=no_cookies())
 
     def __enter__(self) -> "Distribution":
         return self
@@ -121,6 +122,14 @@ class Distribution:
         token.raise_for_status()
         given: Mapping[str, Any] = token.json()
         return f"Bearer {given.get('token') or given['access_token']}"
+
+
+def no_cookies() -> CookieJar:
+    """Stays empty: a Harbor takes whoever shows the session that it gave for a browser.
+
+    From a browser it wants a token with every change.
+    """
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def _good(answer: httpx.Response) -> httpx.Response:

@@ -49,6 +49,14 @@ def test_a_tool_gets_a_private_project_with_a_quota(server, harbor):
     assert [each["hard"] for each in server.quotas.values()] == [{"storage": GIB}]
 
 
+@pytest.mark.parametrize(("decided", "kept"), [(0, 1), (2**62, 1024**5)])
+def test_a_quota_that_no_harbor_takes_is_the_nearest_that_it_does(server, harbor, decided, kept):
+    keep(harbor, storage=decided)
+    keep(harbor)
+    keep(harbor, storage=decided)
+    assert [each["hard"] for each in server.quotas.values()] == [{"storage": kept}]
+
+
 def test_what_is_used_is_told(server, harbor):
     assert keep(harbor) == 0
     next(iter(server.quotas.values()))["used"]["storage"] = 42
@@ -66,6 +74,15 @@ def test_a_new_quota_reaches_an_old_project(server, harbor):
     keep(harbor)
     keep(harbor, storage=2 * GIB)
     assert [each["hard"] for each in server.quotas.values()] == [{"storage": 2 * GIB}]
+
+
+def test_another_worker_may_have_been_first(server, harbor):
+    keep(harbor)
+    seen, usual = iter([None]), server.project
+    server.project = lambda name: next(seen, usual(name))
+    keep(harbor)
+    assert ("POST", "/api/v2.0/projects") in server.changes()[1:]
+    assert len(server.projects) == 1
 
 
 def test_a_project_of_somebody_else_is_left_alone(server, harbor):
@@ -158,6 +175,23 @@ def test_a_project_goes_with_what_is_in_it(server, harbor):
     assert list(server.artifacts) == ["tool-coat/coat"]
 
 
+def test_a_project_into_which_something_is_pushed_at_the_end_goes_the_next_time(server, harbor):
+    keep(harbor)
+    server.artifacts["tool-hat/hat"] = [artifact(1)]
+    usual = server.delete_projects
+
+    def pushed_to(*asked):
+        server.artifacts["tool-hat/late"] = [artifact(2)]
+        return usual(*asked)
+
+    server.delete_projects = pushed_to
+    with pytest.raises(HarborError, match="answered 412"):
+        harbor.remove_project("hat")
+    server.delete_projects = usual
+    harbor.remove_project("hat")
+    assert (server.projects, server.artifacts) == ({}, {})
+
+
 def test_a_tool_without_a_project_has_nothing_to_remove(server, harbor):
     harbor.remove_robots("hat", but=())
     harbor.remove_project("hat")
@@ -177,12 +211,30 @@ def test_a_harbor_that_refuses_says_so(server, harbor, status):
         keep(harbor)
 
 
-def test_a_wrong_password_is_said_as_such(server):
+@pytest.mark.parametrize("act", [keep, Harbor.look])
+def test_a_wrong_password_is_said_as_such(server, act):
     with (
         Harbor(Account(server.address, "portal", "wrong")) as harbor,
         pytest.raises(HarborError, match="does not accept"),
     ):
-        keep(harbor)
+        act(harbor)
+
+
+@pytest.mark.parametrize("act", [keep, Harbor.look])
+def test_an_account_that_may_not_see_quotas_is_said_as_such(server, harbor, act):
+    server.is_admin = False
+    with pytest.raises(HarborError, match=r"an administrator of Harbor\?"):
+        act(harbor)
+
+
+def test_a_session_that_harbor_gives_does_not_make_the_portal_a_browser(server, harbor):
+    place = f"{server.address}/api/v2.0/projects/tool-hat"
+    with httpx.Client(auth=("portal", "correct horse")) as browser:
+        assert browser.delete(place).status_code == 404
+        assert browser.delete(place).status_code == 403
+    harbor.look()
+    keep(harbor)
+    assert server.project("tool-hat")
 
 
 def test_a_silent_harbor_is_given_up_on(server):

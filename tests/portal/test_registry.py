@@ -39,8 +39,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_DELETE(self):
         if self.headers.get("Authorization") != "Bearer good":
             return self.challenge()
-        if self.server.status:
-            return self.send(self.server.status, b"{}")
+        if self.server.status or self.headers.get("Cookie"):
+            return self.send(self.server.status or 403, b"{}")
         repository, _, digest = self.path.removeprefix("/v2/").partition("/manifests/")
         known = self.server.images.get(repository, [])
         if digest not in known:
@@ -62,6 +62,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, status, body, headers=None):
         self.send_response(status)
+        self.send_header("Set-Cookie", "sid=5f1d; Path=/")
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
@@ -97,6 +98,13 @@ def test_an_image_is_deleted_by_its_digest_and_one_that_is_gone_is_fine(server):
             registry.remove_image("tool-hat/hat", "sha256:1")
     assert server.images == {"tool-hat/hat": ["sha256:2"]}
     assert server.scopes[0] == "x%3Adelete"
+
+
+def test_a_session_that_a_registry_gives_is_never_shown_to_it(server):
+    with speak(server) as registry:
+        registry.look()
+        registry.remove_image("tool-hat/hat", "sha256:1")
+    assert server.images == {"tool-hat/hat": ["sha256:2"]}
 
 
 def test_a_registry_that_does_not_delete_says_how_it_would(server):

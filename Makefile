@@ -48,7 +48,7 @@ test-postgres: setup-dev ## Run the tests that use a database on PostgreSQL, whi
 
 test-cluster: setup-dev ## Run the tests on a real Kubernetes cluster, made for them here (needs Go)
 	$(BIN)/python -m tests.cluster build
-	$(BIN)/python -m pytest -m cluster tests/cluster -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m cluster -n 2 --dist loadgroup
 
 check: setup-dev ## Format, lint, import contracts, types, migrations, API document, deployment
 	$(BIN)/ruff format --check .

@@ -9,6 +9,7 @@ from portal.clusters.models import RegistryPlace
 from portal.clusters.operations import add_cluster
 from portal.clusters.places import mark_places
 from portal.tools.models import Tool
+from tests.cluster.harbor_document import serving_by_the_document
 from tests.clusters.made_up import FIELDS
 from tests.conftest import NOW
 from tests.harbor_server import serving
@@ -28,9 +29,16 @@ def cluster_with(registry, *, by, **fields):
     return cluster
 
 
-@pytest.fixture
-def harbor():
-    with serving() as server:
+# Whatever speaks to a Harbor does so once more on the machines that have Harbor's own document.
+SERVING = {
+    "params": [serving, pytest.param(serving_by_the_document, marks=pytest.mark.cluster)],
+    "ids": ["alone", "by the document"],
+}
+
+
+@pytest.fixture(**SERVING)
+def harbor(request):
+    with request.param() as server:
         yield server
 
 

@@ -24,11 +24,14 @@ KUBERNETES_VERSION = "k8s.io/component-base/version"
 
 @dataclass(frozen=True)
 class Component:
-    """A folder with a go.mod that names the programs as tools, and what the linker sets in them."""
+    """A folder with a go.mod that names the programs as tools, and what the linker sets in them.
+
+    Of one without programs only the module's files are used.
+    """
 
     name: str
     module: str
-    programs: tuple[str, ...]
+    programs: tuple[str, ...] = ()
     link: str = ""
 
     @property
@@ -55,11 +58,11 @@ class Component:
         return path
 
     def source(self) -> Path:
-        """Where Go keeps the module's files, of which manifests are used."""
+        """Where Go keeps the module's files, which have to be those that go.sum pins."""
         wanted = f"{self.module}@{self.version}"
         argv = ["go", "mod", "download", "-json", wanted]
-        environment = _go_environment()
-        done = subprocess.run(argv, capture_output=True, text=True, env=environment, check=False)
+        where = {"cwd": self.folder, "env": _go_environment()}
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, **where)
         if done.returncode:
             raise LabError(f"{wanted} cannot be had: {done.stdout or done.stderr}")
         return Path(json.loads(done.stdout)["Dir"])
@@ -74,6 +77,9 @@ class Component:
     def build(self) -> float:
         """Seconds that it took; 0.0 when it was there. Another run that builds it is waited for."""
         started = time.monotonic()
+        if not self.programs:
+            self.source()
+            return time.monotonic() - started
         with _locked(self.home):
             if not (packages := self.missing()):
                 return 0.0
@@ -146,4 +152,5 @@ METRICS = Component(
     module="sigs.k8s.io/metrics-server",
     programs=("cmd/metrics-server",),
 )
-ALL = (KUBERNETES, LIFECYCLE, TEKTON, SKIPPER, KWOK, METRICS)
+HARBOR_API = Component(name="harbor-api", module="github.com/goharbor/go-client")
+ALL = (KUBERNETES, LIFECYCLE, TEKTON, SKIPPER, KWOK, METRICS, HARBOR_API)

@@ -12,6 +12,7 @@ from portal.clusters.models import RegistryPlace
 from portal.clusters.operations import rotate_credentials
 from portal.clusters.places import overlap
 from portal.webservices.registries import keep_place
+from tests.cluster.harbor_document import serving_by_the_document
 from tests.cluster.operator import account_in
 from tests.conftest import NOW
 from tests.registries import account, cluster_with, harbor
@@ -39,6 +40,7 @@ def robot_in(cluster, namespace):
     return base64.b64decode(entry["auth"]).decode().partition(":")[0]
 
 
+@pytest.mark.parametrize("harbor", [serving_by_the_document], indirect=True)
 def test_secrets_follow_the_robots(cluster, rights, harbor, account, ada, hat):
     row = cluster_with(
         harbor.address.removeprefix("http://"),

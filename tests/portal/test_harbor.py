@@ -14,14 +14,14 @@ from portal.harbor import (
     Robot,
 )
 from portal.registry import Look
-from tests.harbor_server import serving
+from tests.registries import SERVING
 
 GIB = 1024**3
 
 
-@pytest.fixture
-def server():
-    with serving() as harbor:
+@pytest.fixture(**SERVING)
+def server(request):
+    with request.param() as harbor:
         yield harbor
 
 

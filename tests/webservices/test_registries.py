@@ -102,7 +102,8 @@ def test_what_was_deleted_by_hand_is_fine(images, place, harbor):
 
 
 def test_images_that_the_portal_does_not_know_stay(images, place, harbor):
-    harbor.artifacts["tool-hat/hat"].append({"digest": "sha256:99", "push_time": "2020"})
+    unknown = {"digest": "sha256:99", "push_time": "2020-01-01T00:00:00Z"}
+    harbor.artifacts["tool-hat/hat"].append(unknown)
     clean_up(place)
     assert digests(harbor) == [3, 4, 99]
 
@@ -126,7 +127,8 @@ def test_nothing_is_deleted_while_the_tool_is_built(images, place, harbor, hat, 
 
 def test_of_the_caches_the_newest_stays(images, place, harbor):
     harbor.artifacts["tool-hat/hat-cache"] = [
-        {"digest": f"sha256:{number}", "push_time": f"2026-01-0{number}"} for number in (1, 3, 2)
+        {"digest": f"sha256:{number}", "push_time": f"2026-01-0{number}T00:00:00.000Z"}
+        for number in (1, 3, 2)
     ]
     keep(place)
     assert digests(harbor, "tool-hat/hat-cache") == [3]

@@ -100,7 +100,9 @@ def set_alarm(row: Watched, task: Task, pause: timedelta | None, **ids: int) -> 
 
     A long pause needs no message: the sweep finds the row when its time has come.
     """
-    row.look_again(None if pause is None else timezone.now() + pause)
+    if not row.look_again(None if pause is None else timezone.now() + pause):
+        # However many woke it during the look, one more is enough.
+        pause = timedelta(0)
     if pause is not None and pause < SWEEP_INTERVAL:
         task.apply_async(kwargs=ids, countdown=pause.total_seconds())
 

@@ -84,16 +84,21 @@ class WatchedQuerySet(models.QuerySet[Row]):
 
     def overdue(self, now: datetime) -> Self:
         """Those that should have been looked at: lost alarms, and what never started."""
-        return self.filter(next_look_at__lt=now).order_by("next_look_at")
+        return self.filter(_free(now), next_look_at__lt=now).order_by("next_look_at")
 
     def claim(self, pk: int, *, now: datetime, lease: timedelta) -> Row | None:
         """The row, if a look is due and nobody else is looking; theirs until `lease` is over."""
-        until = now + lease
-        if not self.filter(pk=pk, next_look_at__lte=now).update(next_look_at=until):
+        due = self.filter(_free(now), pk=pk, next_look_at__lte=now)
+        if not due.update(busy_until=now + lease):
             return None
         row = self.select_related("tool").get(pk=pk)
-        row.claimed_until = until
+        row.claimed = {"next_look_at": row.next_look_at, "busy_until": row.busy_until}
         return row
+
+
+def _free(now: datetime) -> models.Q:
+    """Nobody looks at it, or whoever began to did not come to an end."""
+    return models.Q(busy_until=None) | models.Q(busy_until__lte=now)
 
 
 class Watched(models.Model):
@@ -101,16 +106,21 @@ class Watched(models.Model):
 
     # None when there is nothing left to do.
     next_look_at = models.DateTimeField(null=True, blank=True)
-    # Until when it is this object's, whose look is under way.
-    claimed_until: datetime | None = None
+    # Until then it is theirs who look at it.
+    busy_until = models.DateTimeField(null=True, blank=True)
+    # Both as they were when this object was claimed.
+    claimed: Mapping[str, datetime | None]
 
     class Meta:
         abstract = True
 
-    def look_again(self, due: datetime | None) -> None:
-        """Note when the next look is due, unless somebody woke the row during this one."""
-        same = type(self)._base_manager.filter(pk=self.pk, next_look_at=self.claimed_until)
-        same.update(next_look_at=due)
+    def look_again(self, due: datetime | None) -> bool:
+        """End the look, and note when the next is due; False if somebody woke the row meanwhile."""
+        rows = type(self)._base_manager.filter(pk=self.pk)
+        if rows.filter(**self.claimed).update(next_look_at=due, busy_until=None):
+            return True
+        rows.filter(busy_until=self.claimed["busy_until"]).update(busy_until=None)
+        return False
 
 
 class Troubled(models.Model):

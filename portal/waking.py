@@ -49,8 +49,9 @@ def wake_all(*, cluster_id: int, now: datetime) -> int:
 
     The sweep takes them up in portions, so that not all ask the cluster in the same second.
     """
-    builds = Build.objects.filter(cluster=cluster_id, next_look_at__gt=now)
-    webservices = Webservice.objects.filter(tool__cluster=cluster_id, next_look_at__gt=now)
+    waiting = Q(next_look_at__isnull=False)
+    builds = Build.objects.filter(waiting, cluster=cluster_id)
+    webservices = Webservice.objects.filter(waiting, tool__cluster=cluster_id)
     return builds.update(next_look_at=now) + webservices.update(next_look_at=now)
 
 

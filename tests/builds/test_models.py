@@ -42,18 +42,31 @@ def test_a_look_can_be_claimed_once(build):
     assert Build.objects.claim(build.pk, now=NOW + lease, lease=lease) == build
 
 
-def test_who_is_woken_during_a_look_is_looked_at_again(build):
+def test_who_is_woken_during_a_look_is_looked_at_once_more(build):
     lease = timedelta(seconds=10)
     claimed = Build.objects.claim(build.pk, now=NOW, lease=lease)
-    later = NOW + timedelta(seconds=1)
-    wake([build.pk], now=later)
-    claimed.look_again(NOW + timedelta(hours=1))
+    for number in (1, 2):
+        later = NOW + timedelta(seconds=number)
+        wake([build.pk], now=later)
+        assert Build.objects.claim(build.pk, now=later, lease=lease) is None
+    assert claimed.look_again(NOW + timedelta(hours=1)) is False
     again = Build.objects.claim(build.pk, now=later, lease=lease)
-    assert again == build
-    claimed.look_again(None)
-    again.look_again(NOW + timedelta(hours=2))
+    assert again.look_again(NOW + timedelta(hours=2)) is True
     build.refresh_from_db()
     assert build.next_look_at == NOW + timedelta(hours=2)
+    assert build.busy_until is None
+
+
+def test_a_look_that_did_not_end_in_time_changes_nothing_of_the_next(build):
+    lease = timedelta(seconds=10)
+    slow = Build.objects.claim(build.pk, now=NOW, lease=lease)
+    later = NOW + lease
+    assert list(Build.objects.overdue(later)) == [build]
+    Build.objects.claim(build.pk, now=later, lease=lease)
+    assert list(Build.objects.overdue(later)) == []
+    assert slow.look_again(None) is False
+    build.refresh_from_db()
+    assert (build.next_look_at, build.busy_until) == (NOW, later + lease)
 
 
 def test_a_lost_alarm_is_found(build):

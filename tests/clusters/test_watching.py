@@ -277,7 +277,8 @@ def test_all_that_wait_are_woken_when_nobody_knows_what_was_missed(hat, alice, t
     assert wake_all(cluster_id=tools.pk, now=NOW) == 2
     assert Build.objects.get().next_look_at == Webservice.objects.get().next_look_at == NOW
     Build.objects.update(next_look_at=None)
-    assert wake_all(cluster_id=tools.pk, now=NOW) == 0
+    assert wake_all(cluster_id=tools.pk, now=NOW) == 1
+    assert Build.objects.get().next_look_at is None
 
 
 def test_a_build_that_nobody_waits_for_is_left_alone(hat, alice, tools):

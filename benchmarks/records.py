@@ -10,11 +10,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks.pages import ask, begin, on_both_databases
 
 RECORDS, REVISIONS_EACH, LINKS = 50_000, 10, 200_000
+STATUSES = {"US": ("draft", "proposed"), "FT": ("idea", "planned"), "MT": ("planned",)}
+SNAPSHOT = {"status": "draft", "links": [], "quote": "", "status_reason": ""}
 FILES = 5_000
 WORDS = re.findall(
     r"\w+",
@@ -38,39 +42,53 @@ def fill() -> None:
     from django.db import connection  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
 
-    from stories import snapshots  # noqa: PLC0415
-    from stories.kinds import KINDS  # noqa: PLC0415
-    from stories.models import Link, Record, Revision, SearchDocument  # noqa: PLC0415
-
     chance, now = random.Random(1), timezone.now()
+    records = _fill_records(chance, now)
+    _fill_search(records)
+    _fill_revisions(records, now)
+    _fill_links(records, chance, now)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def _fill_records(chance: random.Random, now: datetime) -> list[Any]:
+    from stories.kinds import KINDS  # noqa: PLC0415
+    from stories.models import Record  # noqa: PLC0415
+
     text = [" ".join(chance.choices(WORDS, k=8)) for _ in range(2000)]
     records = []
     for number in range(RECORDS):
         prefix = ("US", "FT")[number % 2] if number < 2 * 24_900 else "MT"
-        kind = KINDS[prefix]
-        fields = kind.empty_fields()
-        fields["summary" if prefix == "FT" else "notes"] = chance.choice(text)
-        if prefix == "US":
-            fields |= {"role": "maintainer", "goal": chance.choice(text), "benefit": "b"}
-        if prefix == "MT":
-            fields["notes"] = []
-        if prefix == "FT" and chance.random() < 0.5:
-            fields["removal_not_before"] = f"20{chance.randint(26, 45)}-06-15"
-        record = Record(
-            kind=prefix,
-            number=number + 1,
-            title=f"{chance.choice(text)} {number}",
-            status=chance.choice(("idea", "planned") if prefix == "FT" else ("draft", "proposed")),
-            fields=fields,
-            version=REVISIONS_EACH,
-            status_since=now,
-            created_at=now,
-            updated_at=now,
+        records.append(
+            Record(
+                kind=prefix,
+                number=number + 1,
+                fields=KINDS[prefix].empty_fields() | _said(prefix, chance, text),
+                title=f"{chance.choice(text)} {number}",
+                status=chance.choice(STATUSES[prefix]),
+                version=REVISIONS_EACH,
+                status_since=now,
+                created_at=now,
+                updated_at=now,
+            )
         )
-        if prefix == "MT":
-            record.status = "planned"
-        records.append(record)
-    Record.objects.bulk_create(records, batch_size=2000)
+    return Record.objects.bulk_create(records, batch_size=2000)
+
+
+def _said(prefix: str, chance: random.Random, text: list[str]) -> dict[str, str]:
+    if prefix == "MT":
+        return {}
+    said = chance.choice(text)
+    if prefix == "US":
+        return {"notes": said, "role": "maintainer", "goal": chance.choice(text), "benefit": "b"}
+    if chance.random() < 0.5:
+        return {"summary": said, "removal_not_before": f"20{chance.randint(26, 45)}-06-15"}
+    return {"summary": said}
+
+
+def _fill_search(records: list[Any]) -> None:
+    from stories.models import SearchDocument  # noqa: PLC0415
+
     SearchDocument.objects.bulk_create(
         (
             SearchDocument(record=each, ident=each.ident, title=each.title, body=each.whole_text())
@@ -78,6 +96,12 @@ def fill() -> None:
         ),
         batch_size=2000,
     )
+
+
+def _fill_revisions(records: list[Any], now: datetime) -> None:
+    from stories import snapshots  # noqa: PLC0415
+    from stories.models import Revision  # noqa: PLC0415
+
     for start in range(0, RECORDS, 2000):
         Revision.objects.bulk_create(
             [
@@ -93,6 +117,11 @@ def fill() -> None:
             ],
             batch_size=2000,
         )
+
+
+def _fill_links(records: list[Any], chance: random.Random, now: datetime) -> None:
+    from stories.models import Link  # noqa: PLC0415
+
     stories = [each for each in records if each.kind == "US"]
     features = [each for each in records if each.kind == "FT"]
     pairs = {(chance.choice(stories), chance.choice(features)) for _ in range(LINKS)}
@@ -111,11 +140,6 @@ def fill() -> None:
         ),
         batch_size=5000,
     )
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-
-
-SNAPSHOT = {"status": "draft", "links": [], "quote": "", "status_reason": ""}
 
 
 def pages() -> None:

@@ -41,27 +41,32 @@ def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> tim
     Raises ClusterError when the cluster cannot be asked; looking again later is right then.
     """
     engine = engine_in(cluster, webservice.tool)
-    is_wanted = webservice.is_wanted and webservice.tool.status == Tool.Status.ACTIVE
     starting, live = webservice.starting_in(cluster), webservice.live_in(cluster)
-    release = starting or live or webservice.releases_in(cluster).first()
+    running = starting or live
+    release = running or webservice.releases_in(cluster).first()
     if release is None:
         return None
     order = order_of(webservice, release, cluster)
-    if not is_wanted:
+    if not webservice.is_wanted or webservice.tool.status != Tool.Status.ACTIVE:
         return _stop(webservice, release, order, engine=engine, now=now)
-    if not (starting or live):
-        if webservice.live:
-            # It was moved away a moment ago, and what is here answers until it is cleaned away.
-            return None
+    if running:
+        seen = _roll(starting, order, engine=engine, now=now)
+        if seen is None:
+            return timedelta(0)
+    elif webservice.live:
+        # It was moved away a moment ago, and what is here answers until it is cleaned away.
+        return None
+    else:
         engine.stop(order)
         seen = engine.observe(order)
-    elif (rolled := _roll(starting, order, engine=engine, now=now)) is None:
-        return timedelta(0)
-    else:
-        seen = rolled
     _note_pods(webservice, release, seen.pods)
     if starting:
         _judge(starting, webservice.live, order, seen, engine=engine, now=now)
+    return _settle(webservice, cluster, seen, now=now)
+
+
+def _settle(webservice: Webservice, cluster: Cluster, seen: Rollout, *, now: datetime) -> timedelta:
+    """Say in the row how it stands; the time until the next look."""
     # Until a move to this cluster has come to its end another place tells how it is.
     if webservice.tool.cluster_id == cluster.pk:
         _move(webservice, seen, now=now)
@@ -151,14 +156,18 @@ def _judge(
         if go_live(starting, at=now):
             engine.forget_others(order, kept={order.release})
         return
-    own = [pod for pod in seen.pods if pod.release == order.release]
+    crashed, worst = _worst(seen, order.release)
+    if crashed or _is_late(starting, seen, now):
+        code = Reason.CRASHED if crashed else Reason.NEVER_HEALTHY
+        log = _tail(order, worst, engine=engine) if worst else ""
+        _give_up(starting, code, _why(worst, crashed, seen, live), log=log, now=now)
+
+
+def _worst(seen: Rollout, release: int) -> tuple[Pod | None, Pod | None]:
+    """The pod of a release that ended too often, and it again or else one that is not healthy."""
+    own = [pod for pod in seen.pods if pod.release == release]
     crashed = next((pod for pod in own if pod.restarts >= CRASHES_AT_MOST), None)
-    if not crashed and not _is_late(starting, seen, now):
-        return
-    worst = crashed or next((pod for pod in own if pod.phase != Phase.HEALTHY), None)
-    code = Reason.CRASHED if crashed else Reason.NEVER_HEALTHY
-    log = _tail(order, worst, engine=engine) if worst else ""
-    _give_up(starting, code, _why(worst, crashed, seen, live), log=log, now=now)
+    return crashed, crashed or next((pod for pod in own if pod.phase != Phase.HEALTHY), None)
 
 
 def _is_late(starting: Release, seen: Rollout, now: datetime) -> bool:
@@ -254,18 +263,21 @@ def _move(webservice: Webservice, seen: Rollout, *, now: datetime) -> None:
 def _status(webservice: Webservice, seen: Rollout) -> tuple[Status, str, str]:
     live = webservice.live
     if live:
-        ill = [pod for pod in seen.pods if pod.phase not in (Phase.HEALTHY, Phase.STOPPING)]
-        healthy = [pod for pod in seen.pods if pod.phase is Phase.HEALTHY]
-        if webservice.starting or len(healthy) >= live.replicas:
-            return Status.RUNNING, "", ""
-        said = next((pod.why for pod in ill if pod.why), seen.trouble)
-        reason = _("%(ill)d of %(all)d replicas are not healthy. %(answer)s") % {
-            "ill": live.replicas - len(healthy),
-            "all": live.replicas,
-            "answer": said,
-        }
-        return Status.DEGRADED, Reason.UNHEALTHY, reason
+        return _status_of_live(live, seen, is_changing=webservice.starting is not None)
     failed = None if webservice.starting else webservice.failed
     if failed:
         return Status.FAILED, failed.reason_code, failed.reason
     return Status.STARTING, "", ""
+
+
+def _status_of_live(live: Release, seen: Rollout, *, is_changing: bool) -> tuple[Status, str, str]:
+    healthy = sum(pod.phase is Phase.HEALTHY for pod in seen.pods)
+    if is_changing or healthy >= live.replicas:
+        return Status.RUNNING, "", ""
+    ill = [pod for pod in seen.pods if pod.phase not in (Phase.HEALTHY, Phase.STOPPING)]
+    reason = _("%(ill)d of %(all)d replicas are not healthy. %(answer)s") % {
+        "ill": live.replicas - healthy,
+        "all": live.replicas,
+        "answer": next((pod.why for pod in ill if pod.why), seen.trouble),
+    }
+    return Status.DEGRADED, Reason.UNHEALTHY, reason

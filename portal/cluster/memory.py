@@ -75,8 +75,8 @@ class MemoryCluster:
         with self._changed:
             found = [
                 deepcopy(item)
-                for (name, place, _name), item in sorted(self.objects.items())
-                if name == kind.name and namespace in ("", place) and _has(item, labels)
+                for _key, item in sorted(self.objects.items())
+                if _is_meant(item, kind, namespace, labels)
             ]
             return Listing(found, str(self._version))
 
@@ -161,9 +161,7 @@ class MemoryCluster:
                 raise self.fault
             for change in new:
                 seen = int(change.resource_version)
-                place = change.object["metadata"].get("namespace", "")
-                is_meant = change.object["kind"] == kind.name and namespace in ("", place)
-                if is_meant and _has(change.object, labels):
+                if _is_meant(change.object, kind, namespace, labels):
                     yield deepcopy(change)
 
     def logs(
@@ -257,9 +255,14 @@ def _stamped_lines(data: bytes, rotated: int, since: datetime | None) -> Iterato
             yield at.strftime("%Y-%m-%dT%H:%M:%S.%f").encode() + b"000Z " + line
 
 
-def _has(manifest: Manifest, labels: Mapping[str, str] | None) -> bool:
+def _is_meant(
+    manifest: Manifest, kind: Kind, namespace: str, labels: Mapping[str, str] | None
+) -> bool:
+    """Whether somebody who asks for a kind, in one namespace or in all, asks for this object."""
+    name, place, _own_name = key_of(manifest)
     own = manifest["metadata"].get("labels") or {}
-    return all(own.get(name) == value for name, value in (labels or {}).items())
+    is_there = name == kind.name and namespace in ("", place)
+    return is_there and (labels or {}).items() <= own.items()
 
 
 def _merged(there: Manifest, wanted: Manifest) -> Manifest:

@@ -32,17 +32,19 @@ def stamped(manifest: Manifest) -> Manifest:
 
 def is_as_wanted(there: object, wanted: object) -> bool:
     """Whether applying the stamped manifest, or this part, would change nothing; in doubt no."""
-    if isinstance(wanted, dict) and wanted:
+    if not wanted:
+        return not there
+    if isinstance(wanted, dict):
         return isinstance(there, dict) and all(
             there.get(name) == value if name in _WHOLE else is_as_wanted(there.get(name), value)
             for name, value in wanted.items()
         )
-    if isinstance(wanted, list) and wanted:
+    if isinstance(wanted, list):
         # One entry more may be a hole in a wall.
         if not isinstance(there, list) or len(there) != len(wanted):
             return False
         return all(map(is_as_wanted, there, wanted))
-    return there == wanted or (not wanted and not there) or _is_same_quantity(there, wanted)
+    return there == wanted or _is_same_quantity(there, wanted)
 
 
 def _is_same_quantity(there: object, wanted: object) -> bool:

@@ -17,22 +17,12 @@ from stories.kinds import KINDS, LINK_TYPES, PROSE, ROWS, split_ident
 from stories.schema import Invalid, clean, clean_title
 
 BYTES_AT_MOST = 2 * 1024**2
-_MARK = re.compile(r"<!-- field: ([a-z_]+) -->")
+_MARK = re.compile(r"^<!-- field: ([a-z_]+) -->$", re.MULTILINE)
 # What the front matter says besides fields and links.
 KEYS = (
-    "uid",
-    "title",
-    "status",
-    "status_reason",
-    "look_again_on",
-    "superseded_by",
-    "merged_into",
-    "is_deleted",
-    "source",
-    "anchor",
-    "quote",
-    "certainty",
-)
+    "uid", "title", "status", "status_reason", "look_again_on", "superseded_by", "merged_into",
+    "is_deleted", "source", "anchor", "quote", "certainty",
+)  # fmt: skip
 
 
 class BadFile(Exception):
@@ -127,11 +117,7 @@ class Draft:
 def parse(name: str, data: bytes) -> Draft:
     """Read a file. Raises BadFile with the line of what is wrong."""
     text = _decoded(name, data)
-    if not text.startswith("---\n"):
-        raise BadFile(name, 1, _("The file has to begin with a line of three dashes."))
-    head, found, body = text[4:].partition("\n---\n")
-    if not found:
-        raise BadFile(name, 1, _("The front matter does not end with a line of three dashes."))
+    head, body = _parted(name, text)
     front = _front_matter(name, head)
     ident = str(front.pop("record", ""))
     key = split_ident(ident)
@@ -140,7 +126,7 @@ def parse(name: str, data: bytes) -> Draft:
     prose = _prose(name, body, head.count("\n") + 4)
     links = front.pop("links", None) or []
     version = front.pop("revision", None)
-    if version is not None and (not isinstance(version, int) or version < 1):
+    if not _is_version(version):
         raise BadFile(name, _line_of(text, "revision:"), _("The revision has to be a number."))
     known = {each.name: each for each in KINDS[key[0]].all_fields}
     fields = {each: front.pop(each) for each in list(front) if each in known}
@@ -158,6 +144,19 @@ def _decoded(name: str, data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise BadFile(name, line, _("This is not UTF-8.")) from error
+
+
+def _parted(name: str, text: str) -> tuple[str, str]:
+    if not text.startswith("---\n"):
+        raise BadFile(name, 1, _("The file has to begin with a line of three dashes."))
+    head, found, body = text[4:].partition("\n---\n")
+    if not found:
+        raise BadFile(name, 1, _("The front matter does not end with a line of three dashes."))
+    return head, body
+
+
+def _is_version(given: object) -> bool:
+    return given is None or (isinstance(given, int) and given >= 1)
 
 
 def _refuse_unknown(
@@ -202,25 +201,17 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _prose(name: str, body: str, first_line: int) -> dict[str, str]:
+    marks = list(_MARK.finditer(body))
+    starts = [*(each.start() for each in marks), len(body)]
+    if stray := re.search(r"\S", body[: starts[0]]):
+        line = first_line + body.count("\n", 0, stray.start())
+        raise BadFile(name, line, _("Text has to stand below <!-- field: name -->."))
     fields: dict[str, str] = {}
-    current, lines = "", list[str]()
-    for number, line in enumerate(body.split("\n")):
-        if match := _MARK.fullmatch(line):
-            if current:
-                fields[current] = _unescape("\n".join(lines).strip("\n"))
-            current, lines = match[1], []
-            if current in fields:
-                raise BadFile(
-                    name, first_line + number, _("The field “%s” stands twice.") % current
-                )
-        elif current:
-            lines.append(line)
-        elif line.strip():
-            raise BadFile(
-                name, first_line + number, _("Text has to stand below <!-- field: name -->.")
-            )
-    if current:
-        fields[current] = _unescape("\n".join(lines).strip("\n"))
+    for mark, end in zip(marks, starts[1:], strict=True):
+        if mark[1] in fields:
+            line = first_line + body.count("\n", 0, mark.start())
+            raise BadFile(name, line, _("The field “%s” stands twice.") % mark[1])
+        fields[mark[1]] = _unescape(body[mark.end() : end].strip("\n"))
     return fields
 
 

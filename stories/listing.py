@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -57,11 +57,7 @@ def shown(request: HttpRequest, kind: Kind, asked: filtering.Asked) -> dict[str,
     filters, wrong = filtering.read(kind, asked)
     broken = {each.field: each.sentence for each in wrong if each.code == "broken-filter"}
     typed = {name: " ".join(values[0].split()) for name, values in asked.items() if values}
-    controls = [
-        Control(each, typed.get(each.name, ""), each.name in broken)
-        for each in filters_of(kind).values()
-        if each.field or each.column
-    ]
+    controls = _controls(kind, typed, broken)
     more = [each for each in controls if not each.filter.choices]
     flags = Flag.objects.filter(record=OuterRef("pk"), cleared_at=None)
     found = filtering.apply(_present(kind), kind, filters).annotate(is_flagged=Exists(flags))
@@ -97,6 +93,14 @@ class Control:
     def type(self) -> str:
         """Browsers show no day in the control for days that is none; it has to be seen, though."""
         return "date" if self.filter.type == DATE and not self.is_wrong else "text"
+
+
+def _controls(kind: Kind, typed: Mapping[str, str], broken: Container[str]) -> list[Control]:
+    return [
+        Control(each, typed.get(each.name, ""), each.name in broken)
+        for each in filters_of(kind).values()
+        if each.field or each.column
+    ]
 
 
 def _csv(kind: Kind, found: QuerySet[Record]) -> HttpResponse:

@@ -1,9 +1,8 @@
 """Builds in a cluster: a Tekton PipelineRun per build, which runs the upstream lifecycle."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from builds.engines.base import (
     BuiltImage,
@@ -26,14 +25,7 @@ from builds.engines.pipeline import (
     variables,
 )
 from builds.engines.registry import describe
-from builds.engines.verdict import (
-    Seen,
-    condition,
-    failure,
-    hopeless,
-    is_done,
-    time,
-)
+from builds.engines.verdict import Seen, failure, hopeless, is_done, outcome, time
 from builds.lifecycle.source import SourceRefused, SourceRules, check_source_url
 from builds.states import Reason
 from portal.cluster.base import (
@@ -45,6 +37,8 @@ from portal.cluster.base import (
     ClusterRefused,
     ForeignObject,
     Manifest,
+    below,
+    has_ended,
     is_ours,
 )
 from portal.cluster.home import build_namespace_of
@@ -139,7 +133,7 @@ class KubernetesBuildEngine:
             return Observation(Phase.RUNNING if seen.pod else Phase.MISSING)
         commit = _result(seen.run, "commit") or _result(seen.task, "commit")
         steps = _steps(seen.task)
-        status = condition(seen.run).get("status")
+        status = outcome(seen.run).get("status")
         if status == "True":
             image = self._image(order, _result(seen.run, "digest"))
             return Observation(Phase.SUCCEEDED, commit=commit, steps=steps, image=image)
@@ -164,7 +158,7 @@ class KubernetesBuildEngine:
 
     def _task(self, run: Manifest) -> Manifest:
         """The run has one task; {} before it is made."""
-        children = (run.get("status") or {}).get("childReferences") or []
+        children = below(run, "status").get("childReferences") or []
         name = next((each["name"] for each in children if each["kind"] == TASK_RUN.name), "")
         if not name:
             return {}
@@ -177,8 +171,8 @@ class KubernetesBuildEngine:
         """
         if not run:
             return self._living_pod(order)
-        name = (task.get("status") or {}).get("podName")
-        has_failed = condition(run).get("status") == "False"
+        name = below(task, "status").get("podName")
+        has_failed = outcome(run).get("status") == "False"
         if not name or (_has_begun(task) and not has_failed):
             return None
         return self._cluster.get(POD, name, namespace=build_namespace_of(order.tool))
@@ -193,7 +187,7 @@ class KubernetesBuildEngine:
         pods = self._cluster.list(
             POD, namespace=build_namespace_of(order.tool), labels={RUN_LABEL: order.name}
         ).items
-        return next((pod for pod in pods if not _has_ended(pod)), None)
+        return next((pod for pod in pods if not has_ended(pod)), None)
 
     def _image(self, order: Order, digest: str) -> BuiltImage:
         settings = self._settings
@@ -234,7 +228,7 @@ class KubernetesBuildEngine:
 
     def _unread(self, order: Order, task: Manifest, *, after: int) -> Iterator[Source]:
         """The steps of which something may be new, up to the one that runs."""
-        status = task.get("status") or {}
+        status = below(task, "status")
         for step in status.get("steps") or []:
             source = Source(
                 task=str(task["metadata"].get("uid")),
@@ -339,34 +333,28 @@ def _output(lines: Sequence[tuple[int, bytes]]) -> Iterator[Output]:
         yield Output(b"".join(line for _time, line in lines), lines[-1][0])
 
 
-def _has_ended(pod: Manifest) -> bool:
-    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-
-
 def _has_begun(task: Manifest) -> bool:
-    steps = (task.get("status") or {}).get("steps") or []
+    steps = below(task, "status").get("steps") or []
     return any(each.get("running") or each.get("terminated") for each in steps)
 
 
-def _result(run: Mapping[str, Any], name: str) -> str:
-    results = (run.get("status") or {}).get("results") or []
+def _result(run: Manifest, name: str) -> str:
+    results = below(run, "status").get("results") or []
     return next((str(each["value"]).strip() for each in results if each["name"] == name), "")
 
 
-def _steps(task: Mapping[str, Any]) -> tuple[Step, ...]:
+def _steps(task: Manifest) -> tuple[Step, ...]:
     """The steps that began; each begins when the one before it ended."""
     steps: list[Step] = []
-    begun: datetime | None = None
-    for each in (task.get("status") or {}).get("steps") or []:
-        running, ended = each.get("running") or {}, each.get("terminated") or {}
-        started = ended.get("startedAt") or running.get("startedAt")
-        if each.get("terminationReason") == "Skipped" or not started:
+    ended: datetime | None = None
+    for each in below(task, "status").get("steps") or []:
+        name, state = each["name"], each.get("terminated") or each.get("running") or {}
+        if each.get("terminationReason") == "Skipped" or not state.get("startedAt"):
             break
-        begins = max(filter(None, (begun, time(started))))
-        begun = time(ended["finishedAt"]) if ended.get("finishedAt") else None
-        name = each["name"]
-        if begun is None:
-            steps.append(Step(name, begins))
+        begun = max(filter(None, (ended, time(state["startedAt"]))))
+        if not state.get("finishedAt"):
+            steps.append(Step(name, begun))
             break
-        steps.append(Step(name, min(begins, begun), begun, ended.get("exitCode", 0) == 0))
+        ended = time(state["finishedAt"])
+        steps.append(Step(name, min(begun, ended), ended, state.get("exitCode", 0) == 0))
     return tuple(steps)

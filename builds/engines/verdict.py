@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from builds.states import Reason
+from portal.cluster.base import below, condition
 
 Facts = dict[str, Any]
 
@@ -83,13 +84,13 @@ _CREATE_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunCon
 _PULL_PATIENCE = 60
 
 
-def condition(manifest: Facts, kind: str = "Succeeded") -> Facts:
-    conditions = (manifest.get("status") or {}).get("conditions") or []
-    return next((each for each in conditions if each.get("type") == kind), {})
+def outcome(run: Facts) -> Facts:
+    """What a run or a task says of its end, or of what it waits for."""
+    return condition(run, "Succeeded")
 
 
 def is_done(run: Facts) -> bool:
-    return condition(run).get("status") in ("True", "False")
+    return outcome(run).get("status") in ("True", "False")
 
 
 def time(text: str) -> datetime:
@@ -117,11 +118,11 @@ def _first(seen: Seen, causes: Sequence[Callable[[Seen], Verdict | None]]) -> Ve
 
 
 def _message(seen: Seen) -> str:
-    return str(condition(seen.task).get("message") or condition(seen.run).get("message") or "")
+    return str(outcome(seen.task).get("message") or outcome(seen.run).get("message") or "")
 
 
 def _reasons(seen: Seen) -> set[str]:
-    return {str(condition(each).get("reason")) for each in (seen.run, seen.task)}
+    return {str(outcome(each).get("reason")) for each in (seen.run, seen.task)}
 
 
 def _sentence(start: str, detail: str) -> str:
@@ -134,7 +135,7 @@ def _containers(seen: Seen) -> Iterator[tuple[str, Facts]]:
 
     The task's come first: they are in the order of the steps, and say which were left out.
     """
-    for each in (seen.task.get("status") or {}).get("steps", []):
+    for each in below(seen.task, "status").get("steps", []):
         yield each["name"], each
     status = seen.pod.get("status") or {}
     for each in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:

@@ -173,8 +173,25 @@ class Cluster(Protocol):
         """
 
 
+def below(manifest: Manifest, *names: str) -> Manifest:
+    """What stands in an object below these names; {} where one of them is left out, or null."""
+    for name in names:
+        manifest = manifest.get(name) or {}
+    return manifest
+
+
+def condition(manifest: Manifest, kind: str) -> Manifest:
+    """What an object's status says about one thing; {} while it says nothing."""
+    conditions = below(manifest, "status").get("conditions") or []
+    return next((each for each in conditions if each.get("type") == kind), {})
+
+
+def has_ended(pod: Manifest) -> bool:
+    return below(pod, "status").get("phase") in ("Succeeded", "Failed")
+
+
 def is_ours(manifest: Manifest) -> bool:
-    return (manifest["metadata"].get("labels") or {}).get(OWNER_LABEL) == MANAGER
+    return below(manifest, "metadata", "labels").get(OWNER_LABEL) == MANAGER
 
 
 def selector(labels: Mapping[str, str] | None) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from portal.cluster.base import MANAGER, OWNER_LABEL, Cluster, Manifest, Right
+from portal.cluster.base import MANAGER, OWNER_LABEL, Cluster, Manifest, Right, below
 from portal.cluster.kinds import (
     API_SERVICE,
     CONFIG_MAP,
@@ -44,15 +44,14 @@ def _defined(
     cluster: Cluster, name: str, resource: str, *, kind: Kind = CUSTOM_RESOURCE
 ) -> Component:
     there = cluster.get(kind, resource)
-    labels = (there or {}).get("metadata", {}).get("labels") or {}
-    return Component(name, str(labels.get(VERSION_LABEL, "")), there is not None)
+    return Component(name, _version(there or {}), there is not None)
 
 
 def _tekton(cluster: Cluster) -> Component:
     """Its controller publishes its version; the definitions alone may be of another one."""
     found = _defined(cluster, "Tekton Pipelines", TEKTON)
     info = cluster.get(CONFIG_MAP, "pipelines-info", namespace="tekton-pipelines") or {}
-    version = str((info.get("data") or {}).get("version", "")) or found.version
+    version = str(below(info, "data").get("version", "")) or found.version
     return Component(found.name, version, found.is_installed)
 
 
@@ -63,11 +62,15 @@ def _ingress(cluster: Cluster) -> list[Component]:
     return [
         Component(
             f"Ingress {each['metadata']['name']} ({each.get('spec', {}).get('controller', '')})",
-            str((each["metadata"].get("labels") or {}).get(VERSION_LABEL, "")),
+            _version(each),
             is_installed=True,
         )
         for each in classes
     ]
+
+
+def _version(manifest: Manifest) -> str:
+    return str(below(manifest, "metadata", "labels").get(VERSION_LABEL, ""))
 
 
 def missing_rights(cluster: Cluster) -> list[Right]:

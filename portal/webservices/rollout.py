@@ -18,8 +18,9 @@ from portal.clusters.models import Cluster
 from portal.tools.models import Tool
 from portal.tools.operations import variables_for
 from portal.webservices.engines.base import Phase
-from portal.webservices.engines.kubernetes import KubernetesWebservices, Pod, Rollout
+from portal.webservices.engines.kubernetes import KubernetesWebservices
 from portal.webservices.engines.manifests import ServiceOrder
+from portal.webservices.engines.standing import Pod, Rollout
 from portal.webservices.models import Release, Replica, Webservice
 from portal.webservices.reconcile import CRASHES_AT_MOST, LOG_TAIL, only_scales
 from portal.webservices.releases import go_live

@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 from builds.caches import cache_of, clear_cache
 from builds.models import Build
 from builds.operations import Source, cancel_build, start_build
+from builds.output import log_response
 from builds.serializers import (
     BuildDetailSerializer,
     BuildSerializer,
@@ -28,7 +29,6 @@ from builds.serializers import (
     NewBuildSerializer,
 )
 from builds.states import Status
-from builds.views import log_response
 from portal.accounts.permissions import RUNNING
 from portal.tools.api import maintained, person, visible
 

@@ -1,7 +1,6 @@
 """Pages about builds."""
 
-import re
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -21,6 +20,7 @@ from builds.forms import BuildForm
 from builds.live import Hub, Mark, stream, wanted_offset
 from builds.models import Build
 from builds.operations import BuildRefused, cancel_build, start_build
+from builds.output import log_response
 from builds.states import Status
 from portal.accounts.permissions import MemberRequest, requires
 from portal.throttling import limited
@@ -215,38 +215,3 @@ def build_log(request: MemberRequest, name: str, number: int) -> HttpResponseBas
     """The log as plain text; `?offset=` or a `Range` header starts in the middle."""
     _tool, build = visible_build(request, name, number)
     return log_response(request, build)
-
-
-async def one_by_one(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The same for an ASGI server, which would otherwise collect all pieces first."""
-    while piece := await sync_to_async(_next)(pieces):
-        yield piece
-
-
-def _next(pieces: Iterator[bytes]) -> bytes:
-    return next(pieces, b"")
-
-
-RANGE = re.compile(r"bytes=(\d+)-(\d*)")
-
-
-def log_response(request: HttpRequest, build: Build) -> HttpResponseBase:
-    """A log in pieces; 206 for a satisfiable Range, 416 for one past the end."""
-    size = build.log_size
-    asked = RANGE.fullmatch(request.headers.get("Range", ""))
-    start = int(asked[1]) if asked else min(wanted_offset(request), size)
-    end = min(int(asked[2]) + 1, size) if asked and asked[2] else size
-    if asked and start >= end:
-        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
-    pieces = logs.read_all(build, offset=start, end=end)
-    parts = one_by_one(pieces) if hasattr(request, "scope") else pieces
-    response = StreamingHttpResponse(parts, content_type="text/plain; charset=utf-8")
-    response.headers["Content-Length"] = str(end - start)
-    response.headers["Accept-Ranges"] = "bytes"
-    response.headers["Log-Is-Complete"] = "true" if build.is_final else "false"
-    if asked:
-        response.status_code = 206
-        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-    if "download" in request.GET:
-        response.headers["Content-Disposition"] = f'attachment; filename="{build.name}.log"'
-    return response

@@ -13,8 +13,9 @@ from builds import logs
 from builds.admission import waiting
 from builds.live import close_connections
 from builds.models import Build
+from builds.output import one_by_one
 from builds.toolforge.shapes import Steps
-from builds.views import hub, one_by_one
+from builds.views import hub
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from stories.api.boards import (
     FindingList,
     Integrity,
     Matrix,
-    Minutes,
     ReadingList,
     RecordExport,
 )
@@ -22,6 +21,7 @@ from stories.api.ending import (
     RecordReconfirm,
     RevisionSuppress,
 )
+from stories.api.meeting import Minutes
 from stories.api.patrolling import ChangeList, RevisionPatrol
 from stories.api.records import (
     RecordDetail,

@@ -1,4 +1,4 @@
-"""REST: views over many records: findings, readings, why, what would go, named moments, notes."""
+"""REST: views over many records: findings, readings, why, what would go, named moments."""
 
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
@@ -18,7 +18,7 @@ from portal.tools.api import ReadOrSignIn, person
 from stories import evidence, files, integrity, operations
 from stories.api.base import RecordView, find
 from stories.exchange import snapshots
-from stories.models import Baseline, Flag, Link, MinuteLine, Reading, Record
+from stories.models import Baseline, Flag, Link, Reading, Record
 from stories.serializers import (
     AffectedSerializer,
     BaselineChangeSerializer,
@@ -26,7 +26,6 @@ from stories.serializers import (
     FindingSerializer,
     IntegritySerializer,
     MatrixRowSerializer,
-    MinuteSerializer,
     ReadingSerializer,
     WhySerializer,
 )
@@ -217,37 +216,3 @@ class BaselineChanges(generics.GenericAPIView):
     def get(self, request: Request, pk: int) -> Response:
         page = self.paginate_queryset(get_object_or_404(Baseline, pk=pk).changed())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
-
-
-class Minutes(RecordView):
-    """Lines that are being written in a meeting. POST adds one, to a topic or to a new one."""
-
-    required_role = "public"
-    scopes = RECORDS
-    permission_classes = [ReadOrSignIn]
-
-    @extend_schema(responses=MinuteSerializer(many=True))
-    def get(self, request: Request, ident: str) -> Response:
-        return Response(MinuteSerializer(_lines(find(ident)), many=True).data)
-
-    @extend_schema(request=MinuteSerializer, responses={201: MinuteSerializer(many=True)})
-    def post(self, request: Request, ident: str) -> Response:
-        given = MinuteSerializer(data=request.data)
-        given.is_valid(raise_exception=True)
-        meeting = get_object_or_404(Record.objects.present().filter(kind="MT").by_ident(ident))
-        _write(meeting, request, **given.validated_data)
-        lines = MinuteSerializer(_lines(meeting), many=True).data
-        return Response(lines, status=status.HTTP_201_CREATED)
-
-
-def _lines(meeting: Record) -> QuerySet[MinuteLine]:
-    return MinuteLine.objects.filter(meeting=meeting).order_by("topic", "number")
-
-
-def _write(
-    meeting: Record, request: Request, *, text: str, topic: int = 1, title: str = ""
-) -> None:
-    by, now = person(request), timezone.now()
-    if title:
-        topic = operations.open_topic(meeting, title=title, by=by, at=now)
-    operations.write_minute(meeting, topic=topic, text=text, by=by, at=now)

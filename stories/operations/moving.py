@@ -62,16 +62,10 @@ def move(
     found = _move_to(record, to)
     if by is not None and not guards.may_move(by, record, found):
         raise NotAllowed(Missing("not-allowed", _("This is for another role: %s.") % found.role))
-    missing = guards.missing(Attempt(record, found, by, at, override))
-    if found.needs_reason and not reason.strip():
-        missing.append(Missing("no-reason", _("Give a reason."), "reason"))
-    if found.needs_date and (look_again_on is None or look_again_on <= at.date()):
-        missing.append(
-            Missing("no-date", _("Say on which later day to look at it again."), "look_again_on")
-        )
-    if missing:
+    attempt = Attempt(record, found, by, at, override)
+    if missing := _missing(attempt, reason=reason, again=look_again_on):
         raise Refused(*missing)
-    _tell_override(Attempt(record, found, by, at, override))
+    _tell_override(attempt)
     _take_status(record, found, by=by, at=at, reason=reason or override, again=look_again_on)
     cause = Cause.TRANSITION if by else Cause.SYSTEM
     change = Change(by=by, at=at, cause=cause, summary=_status_words(record))
@@ -80,6 +74,16 @@ def move(
     told = follow_up(record, revision, others=[each.record_id for each in superseded])
     tell_superseded(superseded, by=by, told=told)
     return record
+
+
+def _missing(attempt: Attempt, *, reason: str, again: date | None) -> list[Missing]:
+    missing = guards.missing(attempt)
+    if attempt.move.needs_reason and not reason.strip():
+        missing.append(Missing("no-reason", _("Give a reason."), "reason"))
+    if attempt.move.needs_date and (again is None or again <= attempt.at.date()):
+        sentence = _("Say on which later day to look at it again.")
+        missing.append(Missing("no-date", sentence, "look_again_on"))
+    return missing
 
 
 def _tell_override(attempt: Attempt) -> None:

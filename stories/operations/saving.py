@@ -31,6 +31,12 @@ Cause = Revision.Cause
 TRIES = 20
 # Who watches the status alone is told when one of these changes.
 _STATE = {"status", "merged_into", "is_deleted"}
+_COLUMNS = (
+    "title", "status", "status_since", "status_by", "status_reason", "look_again_on", "fields",
+    "owner", "review_by", "decided_on", "superseded_by", "merged_into", "is_deleted", "source",
+    "anchor", "quote", "certainty", "last_author", "updated_at", "material_version",
+    "imported_digest",
+)  # fmt: skip
 
 
 class Refused(Exception):
@@ -99,20 +105,12 @@ def save(record: Record, change: Change) -> Revision:
     snapshot = record.snapshot()
     changed = snapshots.differing(before.snapshot if before else {}, snapshot)
     number = record.version + 1 if before else 1
-    is_material = not change.is_minor and any(
-        name == "title" or name.startswith("fields.") for name in changed
-    )
     record.updated_at = change.at
-    if is_material or not before:
+    if not before or (not change.is_minor and _is_material(changed)):
         record.material_version = number
         record.last_author = change.by or record.last_author
     same = Record.objects.filter(pk=record.pk, version=record.version)
-    columns = (
-        "title status status_since status_by status_reason look_again_on fields owner review_by "
-        "decided_on superseded_by merged_into is_deleted source anchor quote certainty "
-        "last_author updated_at material_version imported_digest"
-    )
-    values = {name: getattr(record, name) for name in columns.split()}
+    values = {name: getattr(record, name) for name in _COLUMNS}
     if not same.update(**values, version=number):
         raise Stale(_("Somebody else saved this record. Load it again."))
     record.version = number
@@ -133,6 +131,10 @@ def save(record: Record, change: Change) -> Revision:
     )
     search.index(record)
     return revision
+
+
+def _is_material(changed: Iterable[str]) -> bool:
+    return any(name == "title" or name.startswith("fields.") for name in changed)
 
 
 def follow_up(

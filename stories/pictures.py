@@ -1,5 +1,6 @@
 """Pictures as SVG, made on the server; their colours come from the page, so both themes fit."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -112,13 +113,14 @@ class Node:
 
 def graph(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], label: str) -> SafeString:
     """Boxes in columns with lines between them; each box is a link."""
-    columns = sorted({node.column for node in nodes})
+    columns: dict[int, list[Node]] = defaultdict(list)
+    for node in nodes:
+        columns[node.column].append(node)
     place: dict[str, tuple[float, float]] = {}
-    tallest = max((sum(n.column == c for n in nodes) for c in columns), default=0)
-    for number, column in enumerate(columns):
-        members = [node for node in nodes if node.column == column]
-        offset = (tallest - len(members)) * (_NODE_HEIGHT + _GAP_Y) / 2
-        for row, node in enumerate(members):
+    tallest = max(map(len, columns.values()), default=0)
+    for number, column in enumerate(sorted(columns)):
+        offset = (tallest - len(columns[column])) * (_NODE_HEIGHT + _GAP_Y) / 2
+        for row, node in enumerate(columns[column]):
             x = number * (_NODE_WIDTH + _GAP_X)
             place[node.key] = (x, offset + row * (_NODE_HEIGHT + _GAP_Y))
     lines = _joined(_edge(place[a], place[b]) for a, b in edges if a in place and b in place)

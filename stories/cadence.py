@@ -2,7 +2,7 @@
 
 import calendar
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -87,15 +87,12 @@ def outlook(
 ) -> Outlook:
     """Go up one minor at a time, evenly over the year, never beyond what is released by then."""
     known = {release.minor: release for release in releases}
-    current = known.get(version, Release(version, None, None))
     end = months_after(start, 12 * years)
-    steps = [Step(start, current)]
+    steps = [Step(start, known.get(version, Release(version, None, None)))]
     for day in _days(start, end, upgrades_per_year):
-        following = known.get((current.minor[0], current.minor[1] + 1))
-        if following and (following.released_on is None or following.released_on <= day):
-            current = following
-            steps.append(Step(day, current))
-    spans = [*pairwise(steps), (steps[-1], Step(end, current))]
+        if following := _following(steps[-1].release, known, day):
+            steps.append(Step(day, following))
+    spans = [*pairwise(steps), (steps[-1], Step(end, steps[-1].release))]
     supported = [_supported_days(step, after.on) for step, after in spans]
     first = next((step.on for (step, _), days in zip(spans, supported, strict=True) if days), None)
     newest = max(
@@ -110,6 +107,16 @@ def outlook(
         supported_share=sum(supported) / max(1, (end - start).days),
         end=end,
     )
+
+
+def _following(
+    current: Release, known: Mapping[tuple[int, int], Release], day: date
+) -> Release | None:
+    """The next minor release, if it is out by that day; a day that is not known is past."""
+    major, minor = current.minor
+    found = known.get((major, minor + 1))
+    is_out = found is not None and (found.released_on is None or found.released_on <= day)
+    return found if is_out else None
 
 
 def _days(start: date, end: date, upgrades_per_year: float) -> list[date]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -112,16 +112,7 @@ def import_records(
     """
     drafts = sorted(drafts, key=lambda draft: draft.key)
     report = Report()
-    touched: dict[tuple[str, int], Record] = {}
-    there = _present(draft.key for draft in drafts)
-    for draft in drafts:
-        if draft.key not in there:
-            touched[draft.key] = _create(draft, by=by, at=at)
-            report.created.append(draft.ident)
-        else:
-            touched[draft.key] = there[draft.key]
-            if draft.front.get("uid", str(there[draft.key].uid)) != str(there[draft.key].uid):
-                raise BadFile(draft.name, 2, _("%s is another record here.") % draft.ident)
+    touched = _touched(drafts, report, by=by, at=at)
     under_way = _Import(touched, report, by, at, summary)
     for draft in drafts:
         try:
@@ -134,6 +125,22 @@ def import_records(
         record_event(None, by=by, action="records.imported", summary=summary, after=told, at=at)
     checks.refresh(at, [record.pk for record in touched.values()])
     return report
+
+
+def _touched(
+    drafts: Sequence[Draft], report: Report, *, by: User | None, at: datetime
+) -> dict[tuple[str, int], Record]:
+    """The records of the files, each as it is here; those that are not here are made."""
+    touched: dict[tuple[str, int], Record] = {}
+    there = _present(draft.key for draft in drafts)
+    for draft in drafts:
+        known = there.get(draft.key)
+        if known is None:
+            report.created.append(draft.ident)
+        elif draft.front.get("uid", str(known.uid)) != str(known.uid):
+            raise BadFile(draft.name, 2, _("%s is another record here.") % draft.ident)
+        touched[draft.key] = known or _create(draft, by=by, at=at)
+    return touched
 
 
 def _agree(touched: Mapping[tuple[str, int], Record]) -> None:

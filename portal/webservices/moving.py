@@ -62,14 +62,20 @@ def _why_not(tool: Tool, to: Cluster | None) -> str:
         return _("The tool lives there already.")
     if tool.relocations.under_way().exists():
         return _("The tool is being moved already. Wait for the end of it, or cancel it.")
-    if to and not to.is_reachable:
-        return _("The portal cannot see that cluster. Try again when it answers.")
-    if to and to.missing_rights:
-        return _("The portal lacks rights in that cluster. Its page says which.")
-    if to and tool.cluster and access_of(to) == access_of(tool.cluster):
-        return _("Both are the same cluster under two names.")
+    if to and (why := _why_not_into(to, tool.cluster)):
+        return why
     if tool.relocations.filter(source=to, status=RelocationStatus.CLEANING).exists():
         return _("What the tool left there is just being removed. Try again in a few minutes.")
+    return ""
+
+
+def _why_not_into(to: Cluster, source: Cluster | None) -> str:
+    if not to.is_reachable:
+        return _("The portal cannot see that cluster. Try again when it answers.")
+    if to.missing_rights:
+        return _("The portal lacks rights in that cluster. Its page says which.")
+    if source and access_of(to) == access_of(source):
+        return _("Both are the same cluster under two names.")
     return ""
 
 

@@ -147,8 +147,10 @@ def matrix(request: HttpRequest) -> HttpResponse:
         stories = stories.filter(status=request.GET["status"])
     if request.GET.get("gaps"):
         stories = stories.unlinked("implemented_by")
-    page = Paginator(stories, PAGE_SIZE).get_page(request.GET.get("page"))
     columns = list(features[:MATRIX_AT_MOST])
+    if request.GET.get("format") == "csv":
+        return _matrix_csv(list(stories), columns)
+    page = Paginator(stories, PAGE_SIZE).get_page(request.GET.get("page"))
     rows = list(page.object_list)
     cells = set(
         Link.objects.filter(type="implemented_by", source__in=rows, target__in=columns).values_list(
@@ -156,18 +158,17 @@ def matrix(request: HttpRequest) -> HttpResponse:
         )
     )
     known = evidence.latest(each.fields["metric"] for each in columns)
-    use = {each.pk: known.get(each.fields["metric"]) for each in columns}
-    if request.GET.get("format") == "csv":
-        return _matrix_csv(list(stories), columns)
-    asked_for = {target for _source, target in cells}
+    linked = {pk for cell in cells for pk in cell}
     context = {
         "page": page,
-        "columns": [(each, use[each.pk], each.pk in asked_for) for each in columns],
+        "columns": [
+            (each, known.get(each.fields["metric"]), each.pk in linked) for each in columns
+        ],
         "rows": [
             {
                 "story": story,
                 "cells": [(each, (story.pk, each.pk) in cells) for each in columns],
-                "is_empty": not any((story.pk, each.pk) in cells for each in columns),
+                "is_empty": story.pk not in linked,
             }
             for story in rows
         ],

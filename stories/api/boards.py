@@ -31,6 +31,10 @@ from stories.serializers import (
 )
 
 STALE_FLAGS = ("rationale-moved", "review-overdue", "suspect-link", "rationale-feature-moved")
+_UNKNOWN: dict[str, object] = {
+    "question": None, "answer": None, "rationale": None, "rationale_status": None,
+    "is_stale": False,
+}  # fmt: skip
 
 
 class RecordExport(APIView):
@@ -105,19 +109,24 @@ class FeatureWhy(APIView):
         feature = get_object_or_404(Record.objects.present().filter(kind="FT").by_ident(ident))
         links = feature.links.filter(type="justified_by").select_related("target")
         reason = next((each.target for each in links.order_by("-is_agreed")), None)
-        stale = reason.flags.filter(cleared_at=None, code__in=STALE_FLAGS) if reason else None
-        answer = reason.fields["answer"] or reason.fields["known_so_far"] if reason else None
         shown = {
             "feature": feature.ident,
             "status": feature.status,
-            "question": reason.title if reason else None,
-            "answer": answer.partition("\n")[0] if answer else None,
-            "rationale": reason.ident if reason else None,
-            "rationale_status": reason.status if reason else None,
-            "is_stale": bool(stale and stale.exists()),
             "url": (reason or feature).get_absolute_url(),
+            **(_why(reason) if reason else _UNKNOWN),
         }
         return Response(WhySerializer(shown).data)
+
+
+def _why(reason: Record) -> dict[str, object]:
+    answer = reason.fields["answer"] or reason.fields["known_so_far"]
+    return {
+        "question": reason.title,
+        "answer": answer.partition("\n")[0] if answer else None,
+        "rationale": reason.ident,
+        "rationale_status": reason.status,
+        "is_stale": reason.flags.filter(cleared_at=None, code__in=STALE_FLAGS).exists(),
+    }
 
 
 class ReadingList(generics.GenericAPIView):

@@ -71,15 +71,19 @@ def inputs_of(
 def _input(field: Field, name: str, value: Any, errors: Mapping[str, str]) -> Input:  # noqa: ANN401
     path = name.replace("-", ".")
     own = [sentence for place, sentence in errors.items() if place == path]
-    if field.type == kinds.LINES:
-        return Input(field, name, "\n".join(value or []), own)
     if field.type == kinds.ROWS:
         spare: list[dict[str, Any]] = [{}] * SPARE_ROWS
         rows = [_row(field, name, i, row, errors) for i, row in enumerate([*(value or []), *spare])]
         return Input(field, name, "", own, rows)
+    return Input(field, name, _shown(field, value), own)
+
+
+def _shown(field: Field, value: Any) -> Any:  # noqa: ANN401
+    if field.type == kinds.LINES:
+        return "\n".join(value or [])
     if field.type == kinds.TOPICS:
-        return Input(field, name, topics_text(value or []), own)
-    return Input(field, name, "" if value is None else value, own)
+        return topics_text(value or [])
+    return "" if value is None else value
 
 
 def _row(

@@ -17,10 +17,9 @@ Key = tuple[int, str]
 @transaction.atomic
 def refresh(now: datetime, pks: Sequence[int] | None = None) -> int:
     """Raise and clear flags for these records, or for all; returns how many are raised."""
-    records = Record.objects.all() if pks is None else Record.objects.filter(pk__in=pks)
-    open_flags = Flag.objects.filter(cleared_at=None)
+    records, open_flags = Record.objects.all(), Flag.objects.filter(cleared_at=None)
     if pks is not None:
-        open_flags = open_flags.filter(record__in=pks)
+        records, open_flags = records.filter(pk__in=pks), open_flags.filter(record__in=pks)
     before = {(flag.record_id, flag.code): flag for flag in open_flags}
     found = _found(records, before, now)
     gone = [flag.pk for key, flag in before.items() if key not in found]

@@ -4,7 +4,7 @@ Development and fast tests use it; who plays the controllers writes with `put` a
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -149,12 +149,12 @@ class MemoryCluster:
         seconds: int = 300,
     ) -> Iterator[Change]:
         self._enter("watch", kind.name)
-        if int(since or 0) < self._forgotten:
-            raise WatchExpired("too old resource version")
         seen, until = int(since or 0), monotonic() + seconds
+        if seen < self._forgotten:
+            raise WatchExpired("too old resource version")
         while True:
             with self._changed:
-                new = [each for each in self._history if int(each.resource_version) > seen]
+                new = self._after(seen)
                 if not new and not self._changed.wait(max(0.0, until - monotonic())):
                     return
             if self.fault:
@@ -163,6 +163,9 @@ class MemoryCluster:
                 seen = int(change.resource_version)
                 if _is_meant(change.object, kind, namespace, labels):
                     yield deepcopy(change)
+
+    def _after(self, version: int) -> Sequence[Change]:
+        return [each for each in self._history if int(each.resource_version) > version]
 
     def logs(
         self,

@@ -107,17 +107,14 @@ def matches(path: str, pattern: str) -> bool:
 
     A pattern that ends with / is everything below. Takes time proportional to both lengths.
     """
-    wanted = [*pattern.rstrip("/").split("/"), "**"] if pattern.endswith("/") else None
-    wanted = wanted or pattern.split("/")
+    whole = f"{pattern.rstrip('/')}/**" if pattern.endswith("/") else pattern
+    wanted = whole.split("/")
     # The places in the pattern that can have been reached by the levels read so far.
     reached = _skip({0}, wanted)
     for level in path.split("/"):
-        stays = {place for place in reached if place < len(wanted) and wanted[place] == "**"}
-        steps = {
-            place + 1
-            for place in reached - stays
-            if place < len(wanted) and fnmatchcase(level, wanted[place])
-        }
+        goes_on = reached - {len(wanted)}
+        stays = {place for place in goes_on if wanted[place] == "**"}
+        steps = {place + 1 for place in goes_on - stays if fnmatchcase(level, wanted[place])}
         reached = _skip(stays | steps, wanted)
     return len(wanted) in reached
 

@@ -133,19 +133,16 @@ def read_launch(folder: Path, buildpack: Buildpack) -> Launch:
 
 
 def _process(entry: Mapping[str, Any], buildpack: Buildpack) -> Process:
-    kind, command = str(entry.get("type", "")), entry.get("command")
+    kind = str(entry.get("type", ""))
     if not PROCESS_TYPE.fullmatch(kind):
         raise _invalid(buildpack, f"{kind!r} is no name for a process type")
     is_new = buildpack.minor >= 9
     if is_new and "direct" in entry:
         raise _invalid(buildpack, f"process {kind} has the key `direct`, which its API forbids")
+    command = entry.get("command")
     if isinstance(command, str) and not is_new:
         command = [command]
-    if (
-        not isinstance(command, list)
-        or not command
-        or not all(isinstance(word, str) for word in command)
-    ):
+    if not command or not _is_texts(command):
         raise _invalid(buildpack, f"process {kind} has no command as a list of strings")
     return Process(
         type=kind,
@@ -157,3 +154,7 @@ def _process(entry: Mapping[str, Any], buildpack: Buildpack) -> Process:
         buildpack=buildpack.id,
         minor=buildpack.minor,
     )
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)

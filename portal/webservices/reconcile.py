@@ -116,8 +116,8 @@ def _judge(
         _switch(starting, now=now, handed_on=_of(live, replicas))
         return
     own = _of(starting, replicas)
-    wanted = own[: starting.replicas]
-    if len(wanted) == starting.replicas and all(r.phase == Phase.HEALTHY for r in wanted):
+    phases = [each.phase for each in own[: starting.replicas]]
+    if phases == [Phase.HEALTHY] * starting.replicas:
         # Requests are led to it first: whoever sees that it is live finds it answering.
         _lead_requests(webservice, starting, replicas, engine=engine)
         _switch(starting, now=now)

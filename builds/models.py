@@ -172,9 +172,13 @@ class Build(Movable, Watched, Troubled):
     def is_final(self) -> bool:
         return self.status in FINAL
 
+    def is_watched_at(self, now: datetime) -> bool:
+        """Whether a watcher tells of every change of its run."""
+        return bool(self.cluster and self.cluster.is_watched_at(now))
+
     def is_followed_at(self, now: datetime) -> bool:
-        """Whether a watcher takes over its output, and tells of every change."""
-        return bool(self.is_followed and self.cluster and self.cluster.is_watched_at(now))
+        """Whether a watcher takes over its output, too."""
+        return self.is_followed and self.is_watched_at(now)
 
     @property
     def is_stopping(self) -> bool:

@@ -113,15 +113,19 @@ def _follow(
         return timedelta(0)
     if is_over:
         return _finish(build, _redacted(seen, secrets), now=now)
-    return _go_on(build, is_told=is_followed and bool(seen.steps), engine=engine, now=now)
-
-
-def _go_on(build: Build, *, is_told: bool, engine: BuildEngine, now: datetime) -> timedelta:
-    """The time until the next look; a build that is past a limit is asked to stop."""
     if _is_past_deadline(build, now) or _is_too_loud(build, engine.output_limit, now):
         return timedelta(0)
-    if is_told:
+    return _pause(build, seen, is_followed=is_followed, engine=engine, now=now)
+
+
+def _pause(
+    build: Build, seen: Observation, *, is_followed: bool, engine: BuildEngine, now: datetime
+) -> timedelta:
+    """Until the next look: where a watcher tells of changes only limits have to be noticed."""
+    if is_followed and seen.steps:
         return min(FOLLOWED, *(limit for limit, _code, _text in _limits(build, now)))
+    if engine.pace.longest and not seen.steps and build.is_watched_at(now):
+        return engine.pace.longest
     heard = build.last_output_at or build.started_at or now
     return engine.pace.after(now - heard)
 

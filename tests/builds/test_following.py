@@ -172,6 +172,14 @@ def test_a_look_at_a_build_that_is_followed_is_two_gets_and_the_next_is_late(mem
     assert timedelta(minutes=4) < pause <= FOLLOWED
 
 
+def test_a_build_that_waits_for_its_first_step_is_looked_at_rarely(memory, build):
+    watched(build)
+    runs(memory, {"waiting": {"reason": "PodInitializing"}})
+    Build.objects.update(steps=[])
+    _build, pause = look(build)
+    assert pause == timedelta(seconds=20)
+
+
 def test_a_limit_is_noticed_in_time_though_nothing_changes(build, settings):
     settings.BUILD_SILENT_LIMIT = 60
     watched(build)

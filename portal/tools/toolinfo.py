@@ -128,8 +128,10 @@ def _pick(content: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401
         raise NotToolinfo(_("A toolinfo file is one record, or a list of records."))
     wanted = {name, f"{settings.TOOLINFO_PREFIX}{name}", f"toolforge-{name}"}
     own = [each for each in records if each.get("name") in wanted]
-    if own or len(records) == 1:
-        return own[0] if own else records[0]
+    if own:
+        return own[0]
+    if len(records) == 1:
+        return records[0]
     raise NotToolinfo(
         _("None of the %(count)d records has the name %(name)s.")
         % {"count": len(records), "name": name}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from time import monotonic
 
-from portal.cluster.base import MANAGER, OWNER_LABEL, Absent, Cluster, Conflict, Manifest
+from portal.cluster.base import MANAGER, OWNER_LABEL, Absent, Cluster, Conflict, Manifest, below
 from portal.cluster.kinds import LEASE
 
 SECONDS = 10
@@ -40,7 +40,7 @@ class Lease:
     def hold(self) -> bool:
         """Take or keep the lease; False while another holds it. Raises ClusterError."""
         there = self._cluster.get(LEASE, self._name, namespace=self._namespace)
-        found = (there or {}).get("spec") or {}
+        found = below(there or {}, "spec")
         self.was_undone = bool(self._renewed) and found.get("renewTime") != self._renewed
         if there is None:
             return self._make()
@@ -61,7 +61,7 @@ class Lease:
         return True
 
     def _is_free(self, there: Manifest) -> bool:
-        spec = there.get("spec") or {}
+        spec = below(there, "spec")
         if spec.get("holderIdentity") in (self._identity, "", None):
             return True
         written, now = f"{spec['holderIdentity']} {spec.get('renewTime')}", self._clock()
@@ -97,6 +97,6 @@ class Lease:
     def release(self) -> None:
         """Let another take over at once. Raises ClusterError."""
         there = self._cluster.get(LEASE, self._name, namespace=self._namespace)
-        if there and (there.get("spec") or {}).get("holderIdentity") == self._identity:
+        if there and below(there, "spec").get("holderIdentity") == self._identity:
             changes = {"spec": {"holderIdentity": ""}}
             self._cluster.merge(LEASE, self._name, changes, namespace=self._namespace)

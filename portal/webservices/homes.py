@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from builds.engines.pipeline import place
-from portal.cluster.base import MANAGER, OWNER_LABEL, Change, Cluster, ClusterError, Manifest
+from portal.cluster.base import MANAGER, OWNER_LABEL, Change, Cluster, ClusterError, Manifest, below
 from portal.cluster.drift import is_as_wanted, stamped
 from portal.cluster.home import TOOL_LABEL, home_of, running_place
 from portal.cluster.kinds import NAMESPACE, key_of
@@ -87,7 +87,7 @@ def tidy(row: ClusterRow, *, now: datetime) -> list[str]:
         if tool is None:
             continue
         lives = is_at_home(tool, row)
-        due = (metadata.get("annotations") or {}).get(REMOVE_AFTER)
+        due = below(metadata, "annotations").get(REMOVE_AFTER)
         if not lives and due and datetime.fromisoformat(due) <= now:
             cluster.delete(NAMESPACE, metadata["name"])
             removed.append(metadata["name"])

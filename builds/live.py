@@ -24,6 +24,8 @@ POLL_INTERVAL = 0.05
 PING_INTERVAL = 15.0
 # Bytes of log in one event at most.
 READ_LIMIT = 256 * 1024
+# Of an offset; more are no place in a log.
+DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def _texts(lines: bytes) -> list[str]:
 def wanted_offset(request: HttpRequest) -> int:
     """Where the reader wants to go on: the last event that it saw, or `?offset=`, or the start."""
     for value in (request.headers.get("Last-Event-ID"), request.GET.get("offset")):
-        if value and value.isascii() and value.isdigit():
+        if value and value.isascii() and value.isdigit() and len(value) <= DIGITS:
             return int(value)
     return 0
 

@@ -7,10 +7,10 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from builds import logs
-from builds.live import wanted_offset
+from builds.live import DIGITS, wanted_offset
 from builds.models import Build
 
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+_RANGE = re.compile(rf"bytes=([0-9]{{1,{DIGITS}}})-([0-9]{{0,{DIGITS}}})")
 
 
 def log_response(request: HttpRequest, build: Build) -> HttpResponseBase:

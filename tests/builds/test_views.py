@@ -131,9 +131,11 @@ def test_a_failure_says_why(build, alice, client_of):
         ("", {}, 200, "first\nsecond\n"),
         ("?offset=6", {}, 200, "second\n"),
         ("?offset=999", {}, 200, ""),
+        (f"?offset={'9' * 5000}", {}, 200, "first\nsecond\n"),
         ("", {"Range": "bytes=0-4"}, 206, "first"),
         ("", {"Range": "bytes=6-"}, 206, "second\n"),
         ("", {"Range": "bytes=999-"}, 416, ""),
+        ("", {"Range": f"bytes={'9' * 5000}-"}, 200, "first\nsecond\n"),
     ],
 )
 @pytest.mark.parametrize("prefix", ["/tools/hat/builds/1/log/", "/api/v1/tools/hat/builds/1/logs/"])

@@ -1,16 +1,12 @@
 """The queue in files loses no message, however busy it is."""
 
 import multiprocessing
-import socket
 import time
 
 import pytest
-from django.utils import timezone
 from kombu import Connection
 from kombu.transport import filesystem
 
-from builds.models import Build
-from builds.tasks import LATE
 from portal import broker
 from portal.celery import app
 
@@ -64,31 +60,6 @@ def test_no_message_is_lost_or_read_before_it_is_whole(tmp_path):
     got, failures = read(tmp_path, broker.Transport)
     assert failures == 0
     assert got == set(range(WRITERS * EACH))
-
-
-@pytest.fixture
-def away(monkeypatch):
-    """The portal is to use a Redis that does not answer."""
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        port = nobody.getsockname()[1]
-        for name in ("broker_url", "broker_write_url"):
-            monkeypatch.setitem(app.conf, name, f"redis://127.0.0.1:{port}/0")
-        monkeypatch.setitem(app.conf, "broker_transport", None)
-        app.close()
-        yield
-    monkeypatch.undo()
-    app.close()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_an_order_is_taken_though_the_queue_is_away(away, hat, alice, api_of, caplog):
-    answer = api_of(alice).post(
-        f"/api/v1/tools/{hat.name}/builds/", {"source_url": "https://git.example.org/hat"}
-    )
-    assert answer.status_code == 202
-    assert Build.objects.overdue(timezone.now() + LATE).get().number == answer.json()["number"]
-    assert "Connection refused" in caplog.text
 
 
 def test_the_embedded_portal_uses_it():

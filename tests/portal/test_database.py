@@ -27,10 +27,10 @@ def served_by():
         close_old_connections()
 
 
-def test_a_connection_is_lent_again_and_replaced_when_the_server_ended_it():
+def test_connections_are_lent_again_and_replaced_when_the_server_ended_them():
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(served_by).result()
-        assert threads.submit(served_by).result() == first
+        lent = {threads.submit(served_by).result() for _request in range(30)}
+        assert len(lent) <= connection.settings_dict["OPTIONS"]["pool"]["max_size"]
         with connection.cursor() as cursor:
             cursor.execute(END_OTHERS)
-        assert threads.submit(served_by).result() != first
+        assert threads.submit(served_by).result() not in lent

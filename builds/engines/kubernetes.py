@@ -42,7 +42,7 @@ from portal.cluster.base import (
     is_ours,
 )
 from portal.cluster.home import build_namespace_of
-from portal.cluster.kinds import NAMESPACE, PIPELINE_RUN, POD, SECRET, TASK_RUN
+from portal.cluster.kinds import NAMESPACE, PIPELINE_RUN, POD, SECRET, TASK_RUN, kind_of
 from portal.cluster.stamps import second_of, stamped_lines
 from portal.registry import Registry
 
@@ -106,23 +106,27 @@ class KubernetesBuildEngine:
             raise EngineError(str(error)) from error
 
     def _create(self, order: Order) -> None:
-        if not self._has_place(order):
-            for manifest in place(replace(self._settings.home, tool=order.tool)):
-                self._cluster.apply(manifest, there={})
+        self._make_place(order)
         for secret in variables(order, self._settings):
             self._cluster.create(secret)
         self._cluster.create(pipeline_run(order, self._settings))
 
-    def _has_place(self, order: Order) -> bool:
+    def _make_place(self, order: Order) -> None:
         """Variables go only where nobody else reads them. Raises ForeignObject."""
         name = build_namespace_of(order.tool)
+        parts = place(replace(self._settings.home, tool=order.tool))
         there = self._cluster.get(NAMESPACE, name)
         if there and not is_ours(there):
             raise ForeignObject(
                 f"Namespace {name} is there already and is not the portal's, so nothing was put "
                 "into it. Tell the platform's operators."
             )
-        return there is not None
+        # The last part is there only if nobody was ended while making the others.
+        last = parts[-1]
+        if there and self._cluster.get(kind_of(last), last["metadata"]["name"], namespace=name):
+            return
+        for part in parts:
+            self._cluster.apply(part, there=None if there else {})
 
     def observe(self, order: Order) -> Observation:
         try:

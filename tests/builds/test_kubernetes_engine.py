@@ -9,11 +9,11 @@ import pytest
 
 from builds.engines.base import EngineError, Order, OrderRefused, Pace, Phase
 from builds.engines.kubernetes import KubernetesBuildEngine
-from builds.engines.pipeline import BuildSettings
+from builds.engines.pipeline import BuildSettings, place
 from builds.states import Reason
 from portal.cluster.base import ClusterRefused, ClusterUnavailable, NotAllowed
 from portal.cluster.home import Home
-from portal.cluster.kinds import NAMESPACE, PIPELINE_RUN, POD, SECRET, TASK_RUN
+from portal.cluster.kinds import NAMESPACE, PIPELINE_RUN, POD, SECRET, TASK_RUN, kind_of
 from portal.cluster.memory import MemoryCluster
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -137,11 +137,24 @@ def test_a_place_that_is_not_there_is_made_without_looking_for_its_parts(engine,
     assert len(cluster.requests) == 10
 
 
-def test_where_the_place_is_there_three_requests_are_enough(engine, cluster):
+def test_where_the_place_is_there_four_requests_are_enough(engine, cluster):
     engine.submit(ORDER)
     cluster.requests.clear()
     engine.submit(Order(**{**ORDER.__dict__, "name": "hat-18"}))
-    assert [kind for _verb, kind in cluster.requests] == ["Namespace", "Secret", "PipelineRun"]
+    asked = [kind for _verb, kind in cluster.requests]
+    assert asked == ["Namespace", "Pipeline", "Secret", "PipelineRun"]
+
+
+@pytest.mark.parametrize("made", range(len(place(Home(tool="hat")))))
+def test_a_place_that_somebody_began_to_make_is_made_whole(engine, cluster, made):
+    """A worker that is killed leaves some parts, and another may be at it just now."""
+    parts = place(Home(tool="hat"))
+    for part in parts[:made]:
+        cluster.apply(part)
+    engine.submit(ORDER)
+    for part in parts:
+        name, namespace = part["metadata"]["name"], part["metadata"].get("namespace", "")
+        assert cluster.get(kind_of(part), name, namespace=namespace)
 
 
 def test_a_host_that_is_not_allowed_is_refused(cluster):

@@ -68,7 +68,7 @@ def move(lab, portal, api, to):  # noqa: F811
             os.kill(found[0], signal.SIGKILL)
             killed.append(seen["status"])
         assert answers(lab, portal), f"{seen['status']} after {killed}"
-    assert seen["status"] == "done", seen
+    assert seen["status"] == "done", (seen["reason"], killed)
     return killed
 
 

@@ -84,11 +84,11 @@ class WatchedQuerySet(models.QuerySet[Row]):
 
     def overdue(self, now: datetime) -> Self:
         """Those that should have been looked at: lost alarms, and what never started."""
-        return self.filter(_free(now), next_look_at__lt=now).order_by("next_look_at")
+        return self.filter(free(now), next_look_at__lt=now).order_by("next_look_at")
 
     def claim(self, pk: int, *, now: datetime, lease: timedelta) -> Row | None:
         """The row, if a look is due and nobody else is looking; theirs until `lease` is over."""
-        due = self.filter(_free(now), pk=pk, next_look_at__lte=now)
+        due = self.filter(free(now), pk=pk, next_look_at__lte=now)
         if not due.update(busy_until=now + lease):
             return None
         row = self.select_related("tool").get(pk=pk)
@@ -96,7 +96,7 @@ class WatchedQuerySet(models.QuerySet[Row]):
         return row
 
 
-def _free(now: datetime) -> models.Q:
+def free(now: datetime) -> models.Q:
     """Nobody looks at it, or whoever began to did not come to an end."""
     return models.Q(busy_until=None) | models.Q(busy_until__lte=now)
 

@@ -197,13 +197,12 @@ def sweep() -> None:
     Webservice.objects.unwatched(now).filter(next_look_at__gt=soon).update(next_look_at=soon)
     overdue = Webservice.objects.overdue(now).values_list("pk", flat=True)
     tell_of(overdue, reconcile_webservice, "webservice_id")
-    moves = Relocation.objects.overdue(timezone.now()).values_list("pk", flat=True)
+    moves = Relocation.objects.overdue(now).values_list("pk", flat=True)
     tell_of(moves, reconcile_relocation, "relocation_id")
     try:
         engine().route(Webservice.objects.routes())
     except EngineError as error:
         log.warning("routes: %s", error)
-    now = timezone.now()
     for build in builds_to_deploy(finished_after=now - FORGOTTEN, finished_before=now - LATE):
         deploy_build(build)
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
 from portal.clusters.models.clusters import Cluster, Relocation
+from portal.moving import free
 from portal.tools.models import Tool
 
 
@@ -58,8 +59,7 @@ class RegistryPlaceQuerySet(models.QuerySet["RegistryPlace"]):
 
     def claim(self, pk: int, *, now: datetime, lease: timedelta) -> "RegistryPlace | None":
         """The place, if a look is due and nobody else is at it; theirs until `lease` is over."""
-        free = Q(busy_until=None) | Q(busy_until__lte=now)
-        if not self.filter(free, pk=pk, next_look_at__lte=now).update(busy_until=now + lease):
+        if not self.filter(free(now), pk=pk, next_look_at__lte=now).update(busy_until=now + lease):
             return None
         return self.select_related("cluster", "tool").get(pk=pk)
 

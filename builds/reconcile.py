@@ -45,20 +45,23 @@ def reconcile(build: Build, *, engine: BuildEngine, now: datetime) -> timedelta 
     """
     variables = _variables(build)
     order = build.order({each.name: each.value for each in variables})
-    secrets = secrets_of(build)
     if build.is_final:
         return _clean_up(build, order, engine=engine)
+    if build.status == Status.QUEUED and not build.stop_as:
+        return _start(build, order, variables, engine=engine, now=now)
+    secrets = _secrets(build, variables)
     if build.stop_as:
         return _stop(build, order, secrets, engine=engine, now=now)
-    if build.status == Status.QUEUED:
-        return _start(build, order, engine=engine, now=now)
     return _follow(build, order, secrets, engine=engine, now=now)
 
 
 def secrets_of(build: Build) -> list[str]:
     """What is not to be seen in its log."""
-    secrets = [each.value for each in _variables(build) if each.is_secret]
-    return [*secrets, *build.own_variables.values()]
+    return _secrets(build, _variables(build))
+
+
+def _secrets(build: Build, variables: Sequence[Variable]) -> list[str]:
+    return [*(each.value for each in variables if each.is_secret), *build.own_variables.values()]
 
 
 def _variables(build: Build) -> list[Variable]:
@@ -68,7 +71,14 @@ def _variables(build: Build) -> list[Variable]:
     return variables_for(build.tool, phase="build")
 
 
-def _start(build: Build, order: Order, *, engine: BuildEngine, now: datetime) -> timedelta | None:
+def _start(
+    build: Build,
+    order: Order,
+    variables: Sequence[Variable],
+    *,
+    engine: BuildEngine,
+    now: datetime,
+) -> timedelta | None:
     limit = timedelta(seconds=settings.BUILD_QUEUED_LIMIT)
     if now - build.created_at > limit and now - waits_since(build, now=now) > limit:
         reason = _("It waited longer than %(seconds)d s for its turn. Start it again later.")
@@ -79,10 +89,8 @@ def _start(build: Build, order: Order, *, engine: BuildEngine, now: datetime) ->
             at=now,
         )
         return timedelta(0)
-    variables = variables_for(build.tool, phase="build")
     if not admit(build, now=now, sealed_variables=seal(variables)):
         return QUEUED
-    order = build.order({each.name: each.value for each in variables})
     return _submit(build, order, engine=engine, now=now)
 
 

@@ -109,23 +109,24 @@ def runs_seen(stage: Stage) -> Iterator[dict[tuple[str, str], float]]:
 
 def starts(stage: Stage, platform: Platform, *, tries: int) -> None:
     """From the request for a build to its run in the cluster."""
+    tools = [platform.tools[-1 - number % (len(platform.tools) - 1)] for number in range(tries)]
+    for home in ("is made first", "is there"):
+        _start_each(stage, platform, tools, home)
+
+
+def _start_each(stage: Stage, platform: Platform, tools: Sequence[Tool], home: str) -> None:
     answered, created = [], []
-    source = stage.git.url + "hat.git"
     with client_of(stage, platform) as client, runs_seen(stage) as seen:
-        for number in range(tries):
-            tool = platform.tools[-1 - number % (len(platform.tools) - 1)]
-            path, body = (
-                f"/api/v1/tools/{tool}/builds/",
-                {"source_url": source, "ref": f"r{number}"},
-            )
+        for number, tool in enumerate(tools):
+            body = {"source_url": f"{stage.git.url}hat.git", "ref": f"{home.split()[1]}-{number}"}
             began = time.monotonic()
-            made = client.post(path, json=body).raise_for_status().json()
+            answer = client.post(f"/api/v1/tools/{tool}/builds/", json=body).raise_for_status()
             answered.append(time.monotonic() - began)
-            key = f"build-{tool}", f"{tool}-{made['number']}"
+            key = f"build-{tool}", f"{tool}-{answer.json()['number']}"
             seconds_until(lambda key=key: key in seen, what=f"the run {key}")
             created.append(seen[key] - began)
-    print(f"request for a build to the portal's answer: {in_ms(answered)}")
-    print(f"request for a build to its run in the cluster: {in_ms(created)}", flush=True)
+    print(f"request for a build to the portal's answer, its home {home}: {in_ms(answered)}")
+    print(f"request for a build to its run, its home {home}: {in_ms(created)}", flush=True)
 
 
 def requests(stage: Stage, platform: Platform, *, tries: int) -> None:

@@ -1,6 +1,7 @@
 """Webservices, their numbered releases, and the replicas that run."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
@@ -142,18 +143,16 @@ class Webservice(Configured, Movable, Watched, Troubled):
 
     @property
     def live(self) -> "Release | None":
-        return self._placed().filter(status=ReleaseStatus.LIVE).first()
+        return self.current().live
 
     @property
     def starting(self) -> "Release | None":
-        return self._placed().filter(status=ReleaseStatus.STARTING).first()
+        return self.current().starting
 
-    def live_in(self, place: Cluster | None) -> "Release | None":
-        """The live release, if it runs there; None is this machine."""
-        return self.releases_in(place).filter(status=ReleaseStatus.LIVE).first()
-
-    def starting_in(self, place: Cluster | None) -> "Release | None":
-        return self.releases_in(place).filter(status=ReleaseStatus.STARTING).first()
+    def current(self) -> "Current":
+        is_current = self._placed().filter(status__in=[ReleaseStatus.STARTING, ReleaseStatus.LIVE])
+        found = {release.status: release for release in is_current}
+        return Current(found.get(ReleaseStatus.STARTING), found.get(ReleaseStatus.LIVE))
 
     def releases_in(self, place: Cluster | None) -> "models.QuerySet[Release]":
         """Those whose images are there."""
@@ -263,6 +262,31 @@ class Release(Configured, Movable):
     def place(self) -> Cluster | None:
         """Where its image is, and so where it runs; None is this machine."""
         return self.image.build.cluster
+
+
+@dataclass(frozen=True)
+class Current:
+    """What a webservice has of each, as it was when it was read."""
+
+    starting: Release | None
+    live: Release | None
+
+    def within(self, place: Cluster | None) -> "Current":
+        """Without what runs elsewhere; None is this machine."""
+        return Current(_if_in(place, self.starting), _if_in(place, self.live))
+
+    @property
+    def newest(self) -> Release | None:
+        return self.starting or self.live
+
+    @property
+    def releases(self) -> list[Release]:
+        """Both, the older first."""
+        return [each for each in (self.live, self.starting) if each]
+
+
+def _if_in(place: Cluster | None, release: Release | None) -> Release | None:
+    return release if release and release.place_id == (place.pk if place else None) else None
 
 
 class ReleaseMove(AbstractMove):

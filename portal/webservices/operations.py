@@ -134,7 +134,7 @@ def rollback(
     It pauses automatic deploys, which would undo it. Variables are as they are now: their earlier
     values are not kept.
     """
-    current = webservice.starting or webservice.live
+    current = webservice.current().newest
     if current and current.pk == to.pk and webservice.is_wanted:
         raise DeployRefused(
             _("Release %(number)d is what runs now. Choose an earlier one.") % {"number": to.number}
@@ -285,7 +285,7 @@ def _run_as_configured(
     webservice: Webservice, before: Mapping[str, Any], *, by: User, at: datetime
 ) -> None:
     """Make a release of what runs, or is starting; nothing while the webservice is stopped."""
-    current = webservice.starting or webservice.live
+    current = webservice.current().newest
     if current is None or not webservice.is_wanted:
         return
     old, new = shown_configuration(before), shown_configuration(webservice.configuration)

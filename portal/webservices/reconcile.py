@@ -53,12 +53,14 @@ def reconcile(
         _note(replica, engine.observe(replica.order(variables)), redactor)
     if not webservice.is_wanted:
         _end_all(webservice, now)
-    starting, live = webservice.starting_in(None), webservice.live_in(None)
-    is_changing = False
+    everywhere = webservice.current()
+    starting = everywhere.within(None).starting
+    is_changing = starting is not None
     if starting:
-        is_changing = True
-        _judge(webservice, starting, webservice.live, replicas, variables, engine=engine, now=now)
-        starting, live = webservice.starting_in(None), webservice.live_in(None)
+        _judge(webservice, starting, everywhere.live, replicas, variables, engine=engine, now=now)
+        everywhere = webservice.current()
+    here = everywhere.within(None)
+    starting, live = here.starting, here.live
     for release in filter(None, (starting, live)):
         is_changing |= _run(webservice, release, replicas, variables, engine=engine)
     _lead_requests(webservice, live, replicas, engine=engine)
@@ -93,7 +95,7 @@ def _note(replica: Replica, seen: ReplicaObservation, redactor: Redactor) -> Non
 
 
 def _end_all(webservice: Webservice, now: datetime) -> None:
-    for release in filter(None, (webservice.starting, webservice.live)):
+    for release in webservice.current().releases:
         release.move_to(ReleaseStatus.RETIRED, at=now, reason_code=Reason.STOPPED, ended_at=now)
 
 

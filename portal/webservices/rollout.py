@@ -21,10 +21,10 @@ from portal.webservices.engines.base import Phase
 from portal.webservices.engines.kubernetes import KubernetesWebservices
 from portal.webservices.engines.manifests import ServiceOrder
 from portal.webservices.engines.standing import Pod, Rollout
-from portal.webservices.models import Release, Replica, Webservice
+from portal.webservices.models import Current, Release, Replica, Webservice
 from portal.webservices.reconcile import CRASHES_AT_MOST, LOG_TAIL, only_scales
 from portal.webservices.releases import go_live
-from portal.webservices.states import Reason, ReleaseStatus, Status
+from portal.webservices.states import Cause, Reason, ReleaseStatus, Status
 
 # How long until the next look. Where a watcher works a change in the cluster wakes the row, and
 # the net below that may be wide.
@@ -42,8 +42,9 @@ def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> tim
     Raises ClusterError when the cluster cannot be asked; looking again later is right then.
     """
     engine = engine_in(cluster, webservice.tool)
-    starting, live = webservice.starting_in(cluster), webservice.live_in(cluster)
-    running = starting or live
+    everywhere = webservice.current()
+    here = everywhere.within(cluster)
+    starting, running = here.starting, here.newest
     release = running or webservice.releases_in(cluster).first()
     if release is None:
         return None
@@ -54,7 +55,7 @@ def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> tim
         seen = _roll(starting, order, engine=engine, now=now)
         if seen is None:
             return timedelta(0)
-    elif webservice.live:
+    elif everywhere.live:
         # It was moved away a moment ago, and what is here answers until it is cleaned away.
         return None
     else:
@@ -62,16 +63,19 @@ def reconcile(webservice: Webservice, *, cluster: Cluster, now: datetime) -> tim
         seen = engine.observe(order)
     _note_pods(webservice, release, seen.pods)
     if starting:
-        _judge(starting, webservice.live, order, seen, engine=engine, now=now)
-    return _settle(webservice, cluster, seen, now=now)
+        _judge(starting, everywhere.live, order, seen, engine=engine, now=now)
+        everywhere = webservice.current()
+    return _settle(webservice, cluster, everywhere, seen, now=now)
 
 
-def _settle(webservice: Webservice, cluster: Cluster, seen: Rollout, *, now: datetime) -> timedelta:
+def _settle(
+    webservice: Webservice, cluster: Cluster, current: Current, seen: Rollout, *, now: datetime
+) -> timedelta:
     """Say in the row how it stands; the time until the next look."""
     # Until a move to this cluster has come to its end another place tells how it is.
     if webservice.tool.cluster_id == cluster.pk:
-        _move(webservice, seen, now=now)
-    if webservice.starting_in(cluster) or not seen.is_done:
+        _move(webservice, current, seen, now=now)
+    if current.within(cluster).starting or not seen.is_done:
         return CHANGING
     return STEADY_WATCHED if cluster.is_watched_at(now) else STEADY
 
@@ -116,9 +120,10 @@ def order_of(webservice: Webservice, release: Release, cluster: Cluster) -> Serv
 
 def _number_of_pods(release: Release) -> int:
     """Releases that only scale leave the pods of the one before as they are."""
-    served = release.webservice.releases.exclude(status=ReleaseStatus.FAILED)
-    for earlier in served.filter(number__lt=release.number).order_by("-number"):
-        if not only_scales(earlier, release):
+    served = release.webservice.releases.exclude(status=ReleaseStatus.FAILED).order_by("-number")
+    while release.cause == Cause.CONFIGURED:
+        earlier = served.filter(number__lt=release.number).first()
+        if earlier is None or not only_scales(earlier, release):
             break
         release = earlier
     return release.number
@@ -132,7 +137,7 @@ def _stop(
     engine: KubernetesWebservices,
     now: datetime,
 ) -> timedelta | None:
-    for each in filter(None, (webservice.starting, webservice.live)):
+    for each in webservice.current().releases:
         each.move_to(ReleaseStatus.RETIRED, at=now, reason_code=Reason.STOPPED, ended_at=now)
     engine.stop(order)
     seen = engine.observe(order)
@@ -213,20 +218,21 @@ def _why(worst: Pod | None, crashed: Pod | None, seen: Rollout, live: Release | 
 
 def _note_pods(webservice: Webservice, release: Release, pods: Sequence[Pod]) -> None:
     """Keep a row for each pod, for the pages to show."""
-    numbers = {
-        each.number: each
-        for each in webservice.releases.filter(number__in={pod.release for pod in pods})
-    }
     place = release.image.build.cluster_id
     known = Replica.objects.filter(
         release__webservice=webservice, release__image__build__cluster=place
     )
+    numbers = {release.number: release}
+    if others := {pod.release for pod in pods} - set(numbers):
+        earlier = webservice.releases.filter(number__in=others)
+        numbers |= {each.number: each for each in earlier}
     with transaction.atomic():
-        known.exclude(name__in=[pod.name for pod in pods]).delete()
         rows = {row.name: row for row in known}
+        gone = [row.pk for name, row in rows.items() if name not in {pod.name for pod in pods}]
+        if gone:
+            Replica.objects.filter(pk__in=gone).delete()
         for pod in pods:
-            own = release if pod.release == release.number else numbers.get(pod.release, release)
-            _note_pod(rows.get(pod.name), own, pod)
+            _note_pod(rows.get(pod.name), numbers.get(pod.release, release), pod)
 
 
 def _note_pod(row: Replica | None, release: Release, pod: Pod) -> None:
@@ -252,20 +258,19 @@ def _free_index(release: Release) -> int:
     return next(index for index in range(len(taken) + 1) if index not in taken)
 
 
-def _move(webservice: Webservice, seen: Rollout, *, now: datetime) -> None:
+def _move(webservice: Webservice, current: Current, seen: Rollout, *, now: datetime) -> None:
     if seen.scaling != webservice.scaling:
         webservice.scaling = seen.scaling
         webservice.save(update_fields=["scaling"])
-    status, code, reason = _status(webservice, seen)
+    status, code, reason = _status(webservice, current, seen)
     if status != webservice.status:
         webservice.move_to(status, at=now, reason_code=code, reason=reason)
 
 
-def _status(webservice: Webservice, seen: Rollout) -> tuple[Status, str, str]:
-    live = webservice.live
-    if live:
-        return _status_of_live(live, seen, is_changing=webservice.starting is not None)
-    failed = None if webservice.starting else webservice.failed
+def _status(webservice: Webservice, current: Current, seen: Rollout) -> tuple[Status, str, str]:
+    if current.live:
+        return _status_of_live(current.live, seen, is_changing=current.starting is not None)
+    failed = None if current.starting else webservice.failed
     if failed:
         return Status.FAILED, failed.reason_code, failed.reason
     return Status.STARTING, "", ""

@@ -111,7 +111,7 @@ def look(webservice: Webservice, *, now: datetime) -> timedelta | None:
     The old one comes first: once the new one has taken over it is left as it is. One that is away
     does not keep the tool from moving to another.
     """
-    current = filter(None, (webservice.live, webservice.starting))
+    current = webservice.current().releases
     places = list(dict.fromkeys(each.place for each in current)) or [webservice.tool.cluster]
     looks = [_look_in(place, webservice, now=now) for place in places]
     webservice.note_trouble(" ".join(filter(None, (each for _pause, each in looks))), at=now)

@@ -20,7 +20,7 @@ from portal.webservices import operations
 from portal.webservices.comparison import fingerprints, pending
 from portal.webservices.engines.base import EngineError
 from portal.webservices.forms import ConfigureForm
-from portal.webservices.models import Release, Replica, Webservice
+from portal.webservices.models import Current, Release, Replica, Webservice
 from portal.webservices.operations import DeployRefused
 from portal.webservices.releases import paused
 from portal.webservices.tasks import output_of, output_size
@@ -121,7 +121,8 @@ def _status_context(
     request: MemberRequest, tool: Tool, webservice: Webservice | None
 ) -> dict[str, Any]:
     replicas = Replica.objects.filter(release__webservice=webservice).select_related("release")
-    live = webservice.live if webservice else None
+    current = webservice.current() if webservice else Current(None, None)
+    live = current.live
     variables = fingerprints(variables_for(tool, phase="run")) if live else {}
     return {
         "tool": tool,
@@ -129,7 +130,7 @@ def _status_context(
         "live": live,
         "pending": pending(live, variables),
         "paused": paused(webservice.paused_by) if webservice and webservice.paused_by else "",
-        "starting": webservice.starting if webservice else None,
+        "starting": current.starting,
         "failed": webservice.failed if webservice else None,
         "replicas": replicas.order_by("-release", "index") if webservice else [],
         "can_edit": tool.can_edit(request.user),

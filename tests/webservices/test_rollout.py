@@ -93,6 +93,16 @@ def test_a_release_is_not_live_before_the_controller_saw_it(hat, alice, tools, m
     assert webservice.starting.number == 2
 
 
+def test_a_look_at_what_is_steady_asks_the_database_little(
+    hat, live, django_assert_max_num_queries
+):
+    Webservice.objects.update(next_look_at=NOW, busy_until=None)
+    # Two to claim it and one to let go, two for a savepoint, and what is to run.
+    with django_assert_max_num_queries(9):
+        reconcile_webservice(webservice_id=hat.webservice.pk)
+    assert Webservice.objects.get().next_look_at > timezone.now() + timedelta(minutes=1)
+
+
 def test_a_release_that_crashes_is_given_up_and_the_old_one_put_back(
     hat, alice, tools, memory, live
 ):

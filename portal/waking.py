@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 
 from builds.engines.pipeline import BUILD_LABEL
 from builds.models import Build
+from builds.tasks import tell
 from builds.tasks import wake as wake_builds
 from portal.cluster.base import Change, Manifest, named
 from portal.cluster.home import ROLE_LABEL, TOOL_LABEL
@@ -40,7 +41,7 @@ def mend(change: Change, *, cluster_id: int, now: datetime) -> bool:
     if tool is None or not is_disturbed(tool, change):
         return False
     log.info("home of %s: %s %s", tool, named(change.object), change.type.lower())
-    keep_home.delay(tool_id=tool.pk)
+    tell(keep_home, tool_id=tool.pk)
     return True
 
 

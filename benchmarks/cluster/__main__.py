@@ -19,7 +19,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--under-way", type=int, default=500, help="builds")
     parser.add_argument("--finished", type=int, default=50_000, help="builds")
     parser.add_argument("--tries", type=int, default=200, help="of what is timed")
-    parser.add_argument("--minutes", type=float, default=2, help="of idleness")
+    parser.add_argument("--minutes", type=float, default=5, help="of idleness")
     parser.add_argument("--toolforge", type=Path, help="its compiled builds API")
     return parser.parse_args()
 

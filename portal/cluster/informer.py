@@ -24,6 +24,7 @@ class Informer:
 
     A connection that breaks off is taken up again where it was. When the cluster has forgotten
     that place, everything begins anew: what was missed is not known, what was removed least of all.
+    One that is given a place, `since`, takes up there what another one left.
     """
 
     def __init__(
@@ -35,14 +36,15 @@ class Informer:
         tell: Callable[[Change], None],
         labels: Mapping[str, str] | None = None,
         watch_seconds: int = WATCH_SECONDS,
+        since: str = "",
     ) -> None:
-        self._cluster, self._kind, self._labels = cluster, kind, labels
+        self.kind, self._cluster, self._labels = kind, cluster, labels
         self._begin, self._tell = begin, tell
         self._seconds = watch_seconds
         # Whether it hears of what happens.
         self.is_well = False
         # From where to watch on; "" when it has to begin.
-        self._since = ""
+        self.since = since
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set; a watch under way ends at its next event or its time."""
@@ -52,30 +54,32 @@ class Informer:
                 self.step(stop)
                 faults = 0
             except WatchExpired:
-                self._since, self.is_well = "", False
-            except ClusterError as error:
+                self.since, self.is_well = "", False
+            except Exception as error:
+                # Also what nobody thought of: this thread's end would go unnoticed.
                 faults += 1
                 self.is_well = False
-                pause = pause_after(faults)
-                log.warning("watching %s: %s; again in %.1f s", self._kind.plural, error, pause)
+                pause, is_strange = pause_after(faults), not isinstance(error, ClusterError)
+                text = "watching %s: %s; again in %.1f s"
+                log.warning(text, self.kind.plural, error, pause, exc_info=is_strange)
                 stop.wait(pause)
 
     def step(self, stop: threading.Event) -> None:
         """Begin if need be, and watch once. Raises ClusterError."""
-        if not self._since:
+        if not self.since:
             # First the place, then the beginning: nothing is lost between the two.
-            since = self._cluster.position(self._kind, labels=self._labels)
+            since = self._cluster.position(self.kind, labels=self._labels)
             self._begin()
-            self._since = since
+            self.since = since
         self.is_well = True
         changes = self._cluster.watch(
-            self._kind, since=self._since, labels=self._labels, seconds=self._seconds
+            self.kind, since=self.since, labels=self._labels, seconds=self._seconds
         )
         for change in changes:
             # A bookmark says only how far the watch has come.
             if change.type != "BOOKMARK":
                 self._tell(change)
-            self._since = change.resource_version
+            self.since = change.resource_version
             if stop.is_set():
                 return
 

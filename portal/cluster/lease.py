@@ -1,6 +1,7 @@
 """One of several: whoever holds the Lease does the work, the others wait for it to run out."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -12,6 +13,19 @@ SECONDS = 10
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A lease at some time: each cluster has its own, and nobody but watchers writes it."""
+
+    uid: str
+    # Versions are integers that grow: https://kubernetes.io/docs/reference/using-api/api-concepts/
+    version: int
+
+    def follows(self, earlier: "Stamp") -> bool:
+        """False in another cluster, and in this one after it was put back to an older state."""
+        return self.uid == earlier.uid and self.version >= earlier.version
 
 
 class Lease:
@@ -36,11 +50,15 @@ class Lease:
         # Nobody took the lease, and yet what this process wrote last is not there: the cluster is
         # back at an earlier state, and what was known of it does not hold.
         self.was_undone = False
+        # What the last call of `hold` found, and left; None if there was none, or nobody knows.
+        self.found: Stamp | None = None
+        self.left: Stamp | None = None
 
     def hold(self) -> bool:
         """Take or keep the lease; False while another holds it. Raises ClusterError."""
         there = self._cluster.get(LEASE, self._name, namespace=self._namespace)
         found = below(there or {}, "spec")
+        self.found, self.left = _stamp(there), None
         self.was_undone = bool(self._renewed) and found.get("renewTime") != self._renewed
         if there is None:
             return self._make()
@@ -53,10 +71,11 @@ class Lease:
             "spec": spec,
         }
         try:
-            self._cluster.merge(LEASE, self._name, changes, namespace=self._namespace)
+            left = self._cluster.merge(LEASE, self._name, changes, namespace=self._namespace)
         except Conflict:
             self._renewed = ""
             return False
+        self.left = _stamp(left)
         self._renewed = spec["renewTime"]
         return True
 
@@ -100,3 +119,9 @@ class Lease:
         if there and below(there, "spec").get("holderIdentity") == self._identity:
             changes = {"spec": {"holderIdentity": ""}}
             self._cluster.merge(LEASE, self._name, changes, namespace=self._namespace)
+
+
+def _stamp(lease: Manifest | None) -> Stamp | None:
+    metadata = below(lease or {}, "metadata")
+    version = str(metadata.get("resourceVersion"))
+    return Stamp(str(metadata.get("uid")), int(version)) if version.isdecimal() else None

@@ -2,18 +2,37 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from portal.cluster.base import MANAGER, OWNER_LABEL, Change, Cluster, ClusterError
 from portal.cluster.informer import Informer, pause_after
 from portal.cluster.kinds import Kind
-from portal.cluster.lease import SECONDS, Lease
+from portal.cluster.lease import SECONDS, Lease, Stamp
 
 log = logging.getLogger(__name__)
 # One watch; a watcher that is told to stop waits for no longer than this.
 WATCH_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a watcher had told of everything, when the lease stood so."""
+
+    lease: Stamp
+    # By the plural of each kind.
+    positions: Mapping[str, str]
+
+
+class Marks(Protocol):
+    """Where a watcher leaves its mark for the next one. Both raise ClusterError."""
+
+    def read(self) -> Mark | None: ...
+
+    def write(self, mark: Mark) -> None: ...
 
 
 class Watcher:
@@ -21,6 +40,7 @@ class Watcher:
 
     `begin` is called when it is not known what was missed, `tell` for each change after that, and
     `tend` every few seconds with whether this one works; not while it works and hears nothing.
+    Where marks are kept, whoever takes over goes on where the last one was, and need not begin.
     """
 
     def __init__(
@@ -33,11 +53,13 @@ class Watcher:
         begin: Callable[[], None],
         tell: Callable[[Change], None],
         tend: Callable[[bool], None] = lambda is_working: None,
+        marks: Marks | None = None,
         seconds: int = SECONDS,
         watch_seconds: int = WATCH_SECONDS,
     ) -> None:
         self._cluster, self._kinds = cluster, tuple(kinds)
         self._begin, self._tell, self._tend = begin, tell, tend
+        self._marks = marks
         self._watch_seconds, self._renew_every = watch_seconds, seconds / 3
         self._lease = Lease(
             cluster, "watcher", namespace=namespace, identity=identity, seconds=seconds
@@ -57,6 +79,7 @@ class Watcher:
                 self._work(is_held=self._lease.hold())
                 if not self.is_working or all(each.is_well for each in self._informers):
                     self._tend(self.is_working)
+                    self._leave_mark()
                 faults = 0
             except ClusterError as error:
                 # Whoever cannot renew does not know whether it still holds the lease. Waking a
@@ -87,7 +110,7 @@ class Watcher:
 
     def _follow(self) -> threading.Event:
         """Start to follow every kind; the event ends it."""
-        lost = threading.Event()
+        lost, positions = threading.Event(), self._positions()
         for kind in self._kinds:
             informer = Informer(
                 self._cluster,
@@ -96,7 +119,26 @@ class Watcher:
                 tell=self._tell,
                 labels={OWNER_LABEL: MANAGER},
                 watch_seconds=self._watch_seconds,
+                since=positions.get(kind.plural, ""),
             )
             self._informers.append(informer)
             threading.Thread(target=partial(informer.run, lost), daemon=True).start()
         return lost
+
+    def _leave_mark(self) -> None:
+        positions = {each.kind.plural: each.since for each in self._informers}
+        if self._marks and self._lease.left and positions:
+            self._marks.write(Mark(self._lease.left, positions))
+
+    def _positions(self) -> Mapping[str, str]:
+        """Where the last one was, if this is the same cluster and it was not put back since."""
+        mark = self._marks.read() if self._marks else None
+        if mark is None:
+            return {}
+        found, left = self._lease.found, self._lease.left
+        if found and found.follows(mark.lease):
+            return mark.positions
+        if self._marks and left:
+            # Should this one end before it leaves a mark, the next must not trust the old one.
+            self._marks.write(Mark(left, {}))
+        return {}

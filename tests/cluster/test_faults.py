@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -194,9 +195,21 @@ def test_a_cluster_that_was_seen_to_be_away_is_not_asked_by_every_row(broken, cl
     assert look(hat).trouble == ""
 
 
+class Board:
+    """Marks that are kept in memory."""
+
+    mark = None
+
+    def read(self):
+        return self.mark
+
+    def write(self, mark):
+        self.mark = mark
+
+
 @pytest.fixture
 def watching(broken):
-    """A watcher at work, what it was told, and how often it had to begin."""
+    """A watcher at work that leaves marks, what it was told, and how often it had to begin."""
     adapter = KubernetesCluster(
         Access(**{name: text for name, text in broken.way.items() if name != "way"})
     )
@@ -209,6 +222,7 @@ def watching(broken):
         identity=uuid.uuid4().hex,
         begin=lambda: begun.append(timezone.now()),
         tell=heard.append,
+        marks=Board(),
         seconds=6,
         watch_seconds=2,
     )
@@ -548,6 +562,64 @@ def test_a_watcher_that_is_killed_is_followed_by_another_and_nothing_is_lost(pla
     thread.join()
     adapter.close()
     plane.kubectl("delete", "namespace", "relay", "--wait=false")
+
+
+def watch_until(adapter, board, is_enough, *, namespace):
+    """What a watcher heard, and how often it had to begin."""
+    heard, begun, stop = [], [], threading.Event()
+    watcher = Watcher(
+        adapter,
+        [RESOURCE_QUOTA],
+        namespace=namespace,
+        identity=uuid.uuid4().hex,
+        begin=lambda: begun.append(time.monotonic()),
+        tell=heard.append,
+        marks=board,
+        seconds=3,
+        watch_seconds=2,
+    )
+    thread = threading.Thread(target=watcher.run, args=(stop,))
+    thread.start()
+    try:
+        wait_for(lambda: is_enough(heard, begun))
+    finally:
+        stop.set()
+        thread.join()
+    return heard, begun
+
+
+def test_a_successor_hears_of_what_was_missed_and_need_not_look_at_everything(plane):
+    adapter, board = KubernetesCluster(Access(kubeconfig=str(plane.kubeconfig))), Board()
+    watch = partial(watch_until, adapter, board, namespace="marks")
+    plane.create_namespace("marks")
+    plane.apply(quota("marks", "goes"))
+    watch(lambda _heard, begun: begun and board.mark)
+    plane.apply(quota("marks", "comes"))
+    plane.kubectl("delete", "resourcequota", "goes", "-n", "marks")
+
+    def knows_all(heard, _begun):
+        told = {(each.type, each.object["metadata"]["name"]) for each in heard}
+        return {("ADDED", "comes"), ("DELETED", "goes")} <= told
+
+    _heard, begun = watch(knows_all)
+    assert not begun
+    plane.kubectl("delete", "lease", "watcher", "-n", "marks")
+    watch(lambda _heard, begun: begun)
+    adapter.close()
+    plane.kubectl("delete", "namespace", "marks", "--wait=false")
+
+
+def test_a_mark_of_after_an_old_backup_is_not_trusted(broken, plane, tmp_path):
+    adapter, board = KubernetesCluster(Access(kubeconfig=str(plane.kubeconfig))), Board()
+    watch = partial(watch_until, adapter, board, namespace="older")
+    watch(lambda _heard, begun: begun and board.mark)
+    broken.back_up(tmp_path / "backup")
+    before = board.mark.lease.version
+    watch(lambda _heard, _begun: board.mark.lease.version > before)
+    broken.restore(tmp_path / "backup")
+    watch(lambda _heard, begun: begun)
+    adapter.close()
+    plane.kubectl("delete", "namespace", "older", "--wait=false")
 
 
 def quota(namespace, name):

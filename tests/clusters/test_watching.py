@@ -1,6 +1,7 @@
 """From a change in a cluster to a row that is looked at, through whatever goes wrong."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,10 +10,11 @@ from builds.models import Build
 from builds.operations import Source, start_build
 from portal.cluster.base import MANAGER, OWNER_LABEL, Change, ClusterUnavailable
 from portal.cluster.informer import LONGEST_PAUSE, Informer, NotTaken, pause_after
-from portal.cluster.kinds import CONFIG_MAP, LEASE, NAMESPACE
-from portal.cluster.lease import Lease
+from portal.cluster.kinds import CONFIG_MAP, DEPLOYMENT, LEASE, NAMESPACE
+from portal.cluster.lease import Lease, Stamp
 from portal.cluster.memory import MemoryCluster
-from portal.cluster.watcher import Watcher
+from portal.cluster.watcher import Mark, Watcher
+from portal.clusters.models import WatchMark
 from portal.clusters.operations import add_cluster
 from portal.management.commands.up import has_clusters
 from portal.tools.models import Tool
@@ -116,6 +118,20 @@ def test_pauses_grow_and_differ():
     assert pause_after(1) <= 0.5
     assert LONGEST_PAUSE / 2 <= pause_after(50) <= LONGEST_PAUSE
     assert len({pause_after(5) for _number in range(20)}) > 1
+
+
+def test_a_fault_that_nobody_thought_of_does_not_end_it(cluster, caplog):
+    stop = threading.Event()
+    follower = informer(cluster, Heard())
+
+    def burst():
+        if not caplog.records:
+            raise ZeroDivisionError
+        stop.set()
+
+    follower._begin = burst
+    follower.run(stop)
+    assert "ZeroDivisionError" in caplog.text
 
 
 @pytest.fixture
@@ -245,6 +261,111 @@ def test_a_watcher_that_hears_nothing_does_not_say_that_it_works(cluster):
     assert tended[-1] is False
 
 
+class Board:
+    """Marks that are kept in memory."""
+
+    mark = None
+
+    def read(self):
+        return self.mark
+
+    def write(self, mark):
+        self.mark = mark
+
+
+@pytest.fixture
+def work(cluster):
+    """Have a watcher work until it left a mark; what it heard."""
+
+    def run(board, *kinds, after=lambda: None):
+        heard, stop = Heard(), threading.Event()
+
+        def tend(is_working):
+            if is_working and not stop.is_set():
+                after()
+                # Once more round, so that it hears of this and leaves its mark.
+                threading.Timer(0.3, stop.set).start()
+
+        Watcher(
+            cluster,
+            kinds or [CONFIG_MAP],
+            namespace="portal",
+            identity="first",
+            begin=heard.begin,
+            tell=heard,
+            tend=tend,
+            marks=board,
+            seconds=0.3,
+            watch_seconds=0,
+        ).run(stop)
+        return list(dict.fromkeys(heard))
+
+    return run
+
+
+def test_a_successor_goes_on_where_the_last_one_was(cluster, work):
+    board = Board()
+    cluster.apply(config_map("tool-hat", "hat"))
+    cluster.apply(config_map("tool-hat", "cap"))
+    assert work(board) == ["BEGIN"]
+    cluster.delete(CONFIG_MAP, "hat", namespace="tool-hat")
+    cluster.apply(config_map("tool-hat", "fez"))
+    assert work(board) == [("DELETED", "hat"), ("ADDED", "fez")]
+    assert work(board) == []
+
+
+def test_of_a_kind_that_is_new_the_successor_begins(cluster, work):
+    board = Board()
+    work(board)
+    cluster.apply(config_map("tool-hat", "hat"))
+    assert sorted(map(str, work(board, CONFIG_MAP, DEPLOYMENT))) == ["('ADDED', 'hat')", "BEGIN"]
+
+
+def test_a_successor_begins_anew_where_history_is_forgotten(cluster, work):
+    board = Board()
+    work(board)
+    cluster.apply(config_map("tool-hat", "hat"))
+    cluster.forget_history()
+    assert work(board) == ["BEGIN"]
+
+
+def test_a_mark_of_another_cluster_or_of_a_later_state_is_not_trusted(cluster, work):
+    board = Board()
+    work(board)
+    lease = board.mark.lease
+    for strange in (replace(lease, uid="another's"), replace(lease, version=lease.version + 1000)):
+        board.mark = Mark(strange, board.mark.positions)
+        assert work(board) == ["BEGIN"]
+    assert work(board) == []
+
+
+def test_one_that_ends_before_it_left_a_mark_leaves_none_that_is_wrong(cluster, work):
+    board = Board()
+    work(board)
+    lease = board.mark.lease
+    board.mark = Mark(replace(lease, version=lease.version + 1000), board.mark.positions)
+
+    def refuse():
+        raise ClusterUnavailable("away")
+
+    stop = threading.Event()
+    threading.Timer(0.4, stop.set).start()
+    watcher = Watcher(
+        cluster,
+        [CONFIG_MAP],
+        namespace="portal",
+        identity="first",
+        begin=refuse,
+        tell=lambda _change: None,
+        marks=board,
+        seconds=0.3,
+        watch_seconds=0,
+    )
+    watcher.run(stop)
+    assert board.mark.positions == {}
+    assert work(board) == ["BEGIN"]
+
+
 @pytest.fixture
 def tools(ada, hat):
     cluster = add_cluster(name="tools", by=ada, at=NOW, **FIELDS)
@@ -256,6 +377,13 @@ def tools(ada, hat):
 def labelled(**labels):
     names = {f"portal.example.org/{name}": value for name, value in labels.items()}
     return {"metadata": {"name": "x", "labels": OURS | names}}
+
+
+def test_the_mark_of_a_cluster_is_kept_and_replaced(tools):
+    for version in (1, 2**60):
+        mark = Mark(Stamp("4b8f", version), {"pods": str(version)})
+        WatchMark.leave(tools.pk, mark)
+        assert WatchMark.objects.get().mark == mark
 
 
 def test_a_change_of_a_build_wakes_its_row(hat, alice, tools):

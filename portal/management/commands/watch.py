@@ -6,7 +6,8 @@ import signal
 import socket
 import threading
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
@@ -33,9 +34,10 @@ from portal.cluster.kinds import (
     SERVICE_ACCOUNT,
     TASK_RUN,
 )
-from portal.cluster.watcher import Watcher
+from portal.cluster.watcher import Mark, Watcher
 from portal.clusters.connections import connect
 from portal.clusters.models import Cluster as ClusterRow
+from portal.clusters.models import WatchMark
 from portal.waking import mend, wake, wake_all
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ class Command(BaseCommand):
         while not stop.is_set():
             close_old_connections()
             for row in ClusterRow.objects.exclude(way=ClusterRow.Way.MEMORY):
-                if row.pk not in watched:
+                if row.pk not in watched or not watched[row.pk].is_alive():
                     log.info("watching %s", row)
                     watched[row.pk] = _start(partial(watch_cluster, row, stop, name=name))
             stop.wait(LOOK_EVERY)
@@ -85,14 +87,30 @@ def watch_cluster(row: ClusterRow, stop: threading.Event, *, name: str) -> None:
         WORK + HOMES,
         namespace=settings.CLUSTER_NAMESPACE,
         identity=name,
-        begin=lambda: _take(partial(wake_all, cluster_id=row.pk)),
-        tend=lambda is_working: _take(lambda now: following.tend(is_working=is_working)),
-        tell=lambda change: _take(partial(hear, change, cluster_id=row.pk)),
+        begin=partial(begin, cluster_id=row.pk),
+        tend=partial(tend, following),
+        tell=partial(hear, cluster_id=row.pk),
+        marks=KeptMarks(row.pk),
     )
     watcher.run(stop)
 
 
-def hear(change: Change, *, cluster_id: int, now: datetime) -> None:
+def begin(*, cluster_id: int) -> None:
+    with database() as now:
+        wake_all(cluster_id=cluster_id, now=now)
+
+
+def tend(following: Following, is_working: bool) -> None:
+    with database():
+        following.tend(is_working=is_working)
+
+
+def hear(change: Change, *, cluster_id: int) -> None:
+    with database() as now:
+        _wake(change, cluster_id=cluster_id, now=now)
+
+
+def _wake(change: Change, *, cluster_id: int, now: datetime) -> None:
     kind = change.object["kind"]
     if kind in _HOMES:
         mend(change, cluster_id=cluster_id, now=now)
@@ -104,10 +122,27 @@ def hear(change: Change, *, cluster_id: int, now: datetime) -> None:
         wake(change.object, cluster_id=cluster_id, now=now)
 
 
-def _take(take: Callable[..., object]) -> None:
-    """A change that the database does not take in now is told again."""
+class KeptMarks:
+    """The marks of one cluster's watchers, in the database."""
+
+    def __init__(self, cluster_id: int) -> None:
+        self._cluster_id = cluster_id
+
+    def read(self) -> Mark | None:
+        with database():
+            row = WatchMark.objects.filter(cluster=self._cluster_id).first()
+        return row.mark if row else None
+
+    def write(self, mark: Mark) -> None:
+        with database():
+            WatchMark.leave(self._cluster_id, mark)
+
+
+@contextmanager
+def database() -> Iterator[datetime]:
+    """Gives the time. A change that the database does not take in now is told again."""
     close_old_connections()
     try:
-        take(now=timezone.now())
+        yield timezone.now()
     except DatabaseError as error:
         raise NotTaken(f"the database: {error}") from error

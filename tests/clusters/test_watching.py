@@ -1,6 +1,7 @@
 """From a change in a cluster to a row that is looked at, through whatever goes wrong."""
 
 import threading
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from portal.cluster.watcher import Mark, Watcher
 from portal.clusters.models import WatchMark
 from portal.clusters.operations import add_cluster
 from portal.management.commands.up import has_clusters
+from portal.management.commands.watch import Crew
 from portal.tools.models import Tool
 from portal.waking import wake, wake_all
 from portal.webservices.models import Webservice
@@ -377,6 +379,34 @@ def tools(ada, hat):
 def labelled(**labels):
     names = {f"portal.example.org/{name}": value for name, value in labels.items()}
     return {"metadata": {"name": "x", "labels": OURS | names}}
+
+
+def test_clusters_are_watched_for_as_long_as_their_rows_say_so(tools):
+    events = []
+
+    def work(row, stop):
+        events.append(f"begin {row.kubeconfig}")
+        stop.wait(10)
+        events.append(f"end {row.kubeconfig}")
+
+    crew = Crew(work)
+    tools.kubeconfig = "old"
+    crew.attend([tools])
+    crew.attend([tools])
+    moved = copy(tools)
+    moved.kubeconfig = "new"
+    crew.attend([moved])
+    crew.attend([])
+    assert events == ["begin old", "end old", "begin new", "end new"]
+
+
+def test_a_thread_that_ended_is_begun_anew(tools):
+    begun = []
+    crew = Crew(lambda _row, _stop: begun.append(threading.current_thread()))
+    for number in (1, 2):
+        crew.attend([tools])
+        begun[-1].join()
+        assert len(begun) == number
 
 
 def test_the_mark_of_a_cluster_is_kept_and_replaced(tools):

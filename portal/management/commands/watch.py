@@ -6,8 +6,9 @@ import signal
 import socket
 import threading
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -18,7 +19,7 @@ from django.utils import timezone
 
 from builds.engines.pipeline import BUILD_LABEL
 from builds.following import Following
-from portal.cluster.base import Change
+from portal.cluster.base import Access, Change
 from portal.cluster.informer import NotTaken
 from portal.cluster.kinds import (
     DEPLOYMENT,
@@ -35,7 +36,7 @@ from portal.cluster.kinds import (
     TASK_RUN,
 )
 from portal.cluster.watcher import Mark, Watcher
-from portal.clusters.connections import connect
+from portal.clusters.connections import access_of, connect
 from portal.clusters.models import Cluster as ClusterRow
 from portal.clusters.models import WatchMark
 from portal.waking import mend, wake, wake_all
@@ -61,23 +62,54 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_args: stop.set())
-        watched: dict[int, threading.Thread] = {}
+        crew = Crew(partial(watch_cluster, name=name))
         while not stop.is_set():
             close_old_connections()
-            for row in ClusterRow.objects.exclude(way=ClusterRow.Way.MEMORY):
-                if row.pk not in watched or not watched[row.pk].is_alive():
-                    log.info("watching %s", row)
-                    watched[row.pk] = _start(partial(watch_cluster, row, stop, name=name))
+            crew.attend(ClusterRow.objects.exclude(way=ClusterRow.Way.MEMORY))
             stop.wait(LOOK_EVERY)
-        # Each lets go of its lease, so that another watcher takes over at once.
-        for thread in watched.values():
-            thread.join(timeout=GRACE)
+        crew.attend([])
 
 
-def _start(work: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    return thread
+class Crew:
+    """A thread for each cluster, which works until its event is set."""
+
+    def __init__(self, work: Callable[[ClusterRow, threading.Event], None]) -> None:
+        self._work = work
+        self._posts: dict[int, Post] = {}
+
+    def attend(self, rows: Iterable[ClusterRow]) -> None:
+        """Begin with clusters that are new, end with those that are not named; see to the rest.
+
+        One that is reached in another way now, or whose thread ended, is begun anew.
+        """
+        ways = {row.pk: (row, access_of(row)) for row in rows}
+        ended = [
+            pk
+            for pk, post in self._posts.items()
+            if pk not in ways or post.way != ways[pk][1] or not post.thread.is_alive()
+        ]
+        # Each lets go of its lease, so that another takes over at once.
+        for pk in ended:
+            self._posts[pk].stop.set()
+        for pk in ended:
+            self._posts.pop(pk).thread.join(timeout=GRACE)
+        for pk, (row, way) in ways.items():
+            if pk not in self._posts:
+                log.info("watching %s", row)
+                self._posts[pk] = self._begin(row, way)
+
+    def _begin(self, row: ClusterRow, way: Access) -> "Post":
+        stop = threading.Event()
+        thread = threading.Thread(target=self._work, args=(row, stop), daemon=True)
+        thread.start()
+        return Post(way, stop, thread)
+
+
+@dataclass(frozen=True)
+class Post:
+    way: Access
+    stop: threading.Event
+    thread: threading.Thread
 
 
 def watch_cluster(row: ClusterRow, stop: threading.Event, *, name: str) -> None:

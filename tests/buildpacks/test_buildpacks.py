@@ -1,5 +1,6 @@
 """The buildpacks that we ship, on the examples: built for real, run for real, asked over HTTP."""
 
+import re
 import shutil
 import socket
 import time
@@ -100,6 +101,23 @@ def test_an_example_is_built_and_answers(build, visit, example, buildpacks, text
     assert seen.phase is Phase.SUCCEEDED, log
     assert list(seen.image.buildpacks) == [f"portal/{name}@0.1.0" for name in buildpacks]
     assert text in visit(example, seen.image).text
+
+
+def test_static_files_of_a_django_project_are_collected_and_served(build, visit):
+    seen, log = build("django-hello", files_of("django-hello"))
+    assert "1 static file copied" in log, log
+    page = visit("django-hello", seen.image)
+    [address] = re.findall(r'href="(/static/hello\.\w+\.css)"', page.text)
+    assert "max-width" in httpx.get(page.url.join(address), trust_env=False).text
+
+
+def test_a_django_project_whose_static_files_cannot_be_collected_is_built(build):
+    files = files_of("django-hello")
+    files["hello/settings.py"] = "import os\nos.environ['NOT_GIVEN']\n"
+    seen, log = build("django-hello", files)
+    assert seen.phase is Phase.SUCCEEDED
+    assert "KeyError: 'NOT_GIVEN'" in log
+    assert "the build goes on without them" in log.replace("\n", " ")
 
 
 def test_unchanged_packages_are_not_installed_again(build):

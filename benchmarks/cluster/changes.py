@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import httpx
@@ -95,7 +95,11 @@ def runs_seen(stage: Stage) -> Iterator[dict[tuple[str, str], float]]:
     stopping = threading.Event()
 
     def follow() -> None:
-        with stage.administrator.stream("GET", RUNS, params=query, timeout=None) as answer:
+        # At the end the server closes the connection, since nothing more happens.
+        with (
+            suppress(httpx.HTTPError),
+            stage.administrator.stream("GET", RUNS, params=query, timeout=None) as answer,
+        ):
             for line in answer.iter_lines():
                 metadata = json.loads(line)["object"]["metadata"]
                 seen.setdefault((metadata["namespace"], metadata["name"]), time.monotonic())

@@ -228,9 +228,8 @@ def _note_pods(webservice: Webservice, release: Release, pods: Sequence[Pod]) ->
         numbers |= {each.number: each for each in earlier}
     with transaction.atomic():
         rows = {row.name: row for row in known}
-        gone = [row.pk for name, row in rows.items() if name not in {pod.name for pod in pods}]
-        if gone:
-            Replica.objects.filter(pk__in=gone).delete()
+        if gone := rows.keys() - {pod.name for pod in pods}:
+            known.filter(name__in=gone).delete()
         for pod in pods:
             _note_pod(rows.get(pod.name), numbers.get(pod.release, release), pod)
 

@@ -80,6 +80,8 @@ def test_an_interrupted_wait_ends_cleanly_and_the_build_goes_on(portal, env):
     run(env, "tools", "register", "glove", "--title", "Glove")
     source = f"http://127.0.0.1:{portal.port}/examples/flask-hello.git"
     argv = ["portal", "build", "start", "glove", "--source-url", source, "--wait"]
+    # Who runs the tests in the background has this signal ignored, and so would the child.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     waiting = subprocess.Popen(argv, env=env, stderr=subprocess.PIPE, text=True)
     assert "Build 1 of glove" in waiting.stderr.readline()
     time.sleep(1)

@@ -93,9 +93,9 @@ def test_who_follows_loses_nothing_over_rotation(replica):
         if numbers and numbers[-1] == LINES - 1:
             break
     assert numbers == list(range(LINES))
-    # The log did rotate: not everything can be read from its beginning any more.
+    # The log did rotate: not everything can be read any more, or nothing right after a rotation.
     kept = cluster.logs("printer", "web", namespace="tool-printer", limit=10**7)
-    assert int(kept.split(b"\n")[0]) > 0
+    assert len(kept) < LINES * (WIDTH + 1)
 
 
 def test_positions_go_on_over_rotation_and_nothing_is_told_twice(replica):

@@ -37,6 +37,7 @@ from portal.webservices.tasks import reconcile_webservice
 from tests.cluster.breakable import BINDING, Webhook, start_breakable, webhook_for
 from tests.cluster.processes import LabError
 from tests.clusters.contract import OURS, config_map
+from tests.clusters.made_up import Board
 from tests.webservices import rolling
 
 pytestmark = [pytest.mark.cluster, pytest.mark.django_db]
@@ -193,18 +194,6 @@ def test_a_cluster_that_was_seen_to_be_away_is_not_asked_by_every_row(broken, cl
     assert len(broken.requests()) == before
     check(cluster)
     assert look(hat).trouble == ""
-
-
-class Board:
-    """Marks that are kept in memory."""
-
-    mark = None
-
-    def read(self):
-        return self.mark
-
-    def write(self, mark):
-        self.mark = mark
 
 
 @pytest.fixture

@@ -17,3 +17,15 @@ FIELDS = {
 def made_up_cluster(*, by, at) -> Cluster:
     name = f"tools-{uuid.uuid4().hex[:8]}"
     return add_cluster(name=name, by=by, at=at, way="memory", **FIELDS)
+
+
+class Board:
+    """Marks that are kept in memory."""
+
+    mark = None
+
+    def read(self):
+        return self.mark
+
+    def write(self, mark):
+        self.mark = mark

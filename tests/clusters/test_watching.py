@@ -24,7 +24,7 @@ from portal.waking import wake, wake_all
 from portal.webservices.models import Webservice
 from portal.webservices.releases import webservice_of
 from tests.clusters.contract import OURS, config_map
-from tests.clusters.made_up import FIELDS
+from tests.clusters.made_up import FIELDS, Board
 from tests.conftest import NOW
 
 
@@ -261,18 +261,6 @@ def test_a_watcher_that_hears_nothing_does_not_say_that_it_works(cluster):
     stop.set()
     thread.join()
     assert tended[-1] is False
-
-
-class Board:
-    """Marks that are kept in memory."""
-
-    mark = None
-
-    def read(self):
-        return self.mark
-
-    def write(self, mark):
-        self.mark = mark
 
 
 @pytest.fixture

@@ -122,7 +122,8 @@ def _start_each(stage: Stage, platform: Platform, tools: Sequence[Tool], home: s
     answered, created = [], []
     with client_of(stage, platform) as client, runs_seen(stage) as seen:
         for number, tool in enumerate(tools):
-            body = {"source_url": f"{stage.git.url}hat.git", "ref": f"{home.split()[1]}-{number}"}
+            ref = f"{home.replace(' ', '-')}-{number}"
+            body = {"source_url": f"{stage.git.url}hat.git", "ref": ref}
             began = time.monotonic()
             answer = client.post(f"/api/v1/tools/{tool}/builds/", json=body).raise_for_status()
             answered.append(time.monotonic() - began)

@@ -77,9 +77,10 @@ class Watcher:
         while not stop.is_set():
             try:
                 self._work(is_held=self._lease.hold())
-                if not self.is_working or all(each.is_well for each in self._informers):
+                # One that stands by has no informers, and left nothing in the lease.
+                if all(each.is_well for each in self._informers):
                     self._tend(self.is_working)
-                    self._leave_mark()
+                    self._leave_mark({each.kind.plural: each.since for each in self._informers})
                 faults = 0
             except ClusterError as error:
                 # Whoever cannot renew does not know whether it still holds the lease. Waking a
@@ -125,9 +126,8 @@ class Watcher:
             threading.Thread(target=partial(informer.run, lost), daemon=True).start()
         return lost
 
-    def _leave_mark(self) -> None:
-        positions = {each.kind.plural: each.since for each in self._informers}
-        if self._marks and self._lease.left and positions:
+    def _leave_mark(self, positions: Mapping[str, str]) -> None:
+        if self._marks and self._lease.left:
             self._marks.write(Mark(self._lease.left, positions))
 
     def _positions(self) -> Mapping[str, str]:
@@ -135,10 +135,9 @@ class Watcher:
         mark = self._marks.read() if self._marks else None
         if mark is None:
             return {}
-        found, left = self._lease.found, self._lease.left
+        found = self._lease.found
         if found and found.follows(mark.lease):
             return mark.positions
-        if self._marks and left:
-            # Should this one end before it leaves a mark, the next must not trust the old one.
-            self._marks.write(Mark(left, {}))
+        # Should this one end before it knows of everything, the next must not trust the old mark.
+        self._leave_mark({})
         return {}

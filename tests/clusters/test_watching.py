@@ -267,13 +267,12 @@ def test_a_watcher_that_hears_nothing_does_not_say_that_it_works(cluster):
 def work(cluster):
     """Have a watcher work until it left a mark; what it heard."""
 
-    def run(board, *kinds, after=lambda: None):
+    def run(board, *kinds):
         heard, stop = Heard(), threading.Event()
 
         def tend(is_working):
             if is_working and not stop.is_set():
-                after()
-                # Once more round, so that it hears of this and leaves its mark.
+                # Once more round, so that it leaves its mark.
                 threading.Timer(0.3, stop.set).start()
 
         Watcher(
